@@ -72,7 +72,7 @@ async def ahead(connection: asyncpg.Connection) -> bool:
 
 
 async def pending(connection: asyncpg.Connection) -> list[Migration]:
-    """Return the migrations to apply. Raise StoreError if a newer release migrated the database, or if it is not UTF-8."""
+    """Return the migrations to apply. Raise StoreError if a newer release migrated the database, or it is not UTF-8."""
     if await ahead(connection):
         raise StoreError(
             f"the database has schema version {await current(connection)}, but this release knows "
