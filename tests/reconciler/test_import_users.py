@@ -12,7 +12,7 @@ from calscim.journal.erasure import erase
 from calscim.journal.replay import rebuild
 from calscim.postgres.pool import Database
 from calscim.reconciler import observation_record
-from calscim.reconciler.state import ledger
+from calscim.reconciler.state import ledger, passes
 from tests.support.stage import EDITOR, address, assigned
 
 
@@ -263,3 +263,27 @@ async def test_imported_entries_follow_a_chain_of_addresses_that_move_on(stage, 
         zip(accounts, moved, strict=True)
     )
     await replays(stage)
+
+
+async def test_the_rows_of_an_import_are_processed_by_the_pass_that_wrote_them(stage, entra):
+    """Otherwise the first pass of a large organization is followed by many passes that find nothing to do."""
+    stage.world.add_person(address("guest"))
+    await stage.full()
+
+    assert await stage.push() is None
+
+
+async def test_a_push_during_an_import_is_processed_after_the_pass(stage, entra, monkeypatch):
+    stage.world.add_person(address("guest"))
+    load_heads = passes.load_heads
+
+    async def load_and_push(*arguments):
+        heads = await load_heads(*arguments)
+        await stage.okta.assign(address("carl"), "Carl", "Example")
+        return heads
+
+    with monkeypatch.context() as patch:
+        patch.setattr(passes, "load_heads", load_and_push)
+        await stage.full()
+
+    assert await stage.push() is not None

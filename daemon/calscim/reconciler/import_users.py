@@ -5,7 +5,7 @@ identity provider writes to them. An entry follows the address of its account. c
 membership ends: at once after a deprovision by calscim, otherwise after several complete passes without the account.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 
@@ -27,11 +27,11 @@ async def import_existing(
     snapshot: DesiredSnapshot,
     people: Mapping[CalUserId, OrgMember],
     request_id: str,
-) -> int:
-    """Import the members without a user; return the number of imported users."""
+) -> Counter[DirectoryId]:
+    """Import the members without a user; return the number of imported users of each directory."""
     accounts, addresses = _known(snapshot)
     by_age = sorted(people.values(), key=attrgetter("user"))  # lists of Cal.com have no order
-    imported = 0
+    imported: Counter[DirectoryId] = Counter()
     for directory in snapshot.heads:
         missing = [
             _account(person)
@@ -40,7 +40,7 @@ async def import_existing(
             and address_key(person.email) not in addresses[directory]
             and not is_interim_address(person.user, person.email)
         ]
-        imported += await imported_users.import_accounts(
+        imported[directory] = await imported_users.import_accounts(
             db, organization, directory, missing, request_id
         )
     return imported
@@ -48,8 +48,8 @@ async def import_existing(
 
 async def follow_addresses(
     db: Database, snapshot: DesiredSnapshot, people: Mapping[CalUserId, OrgMember], request_id: str
-) -> int:
-    """Copy changed addresses of accounts to their imported users; return the number of changed users.
+) -> Counter[DirectoryId]:
+    """Copy changed addresses of accounts to their imported users; return the number of changed users of each directory.
 
     If another user of the directory has the new address, the imported user is dropped as a duplicate.
     """
@@ -61,9 +61,11 @@ async def follow_addresses(
             continue
         if not is_interim_address(person.user, person.email):
             moved[user.directory][user.id] = _account(person)
-    changed = 0
+    changed: Counter[DirectoryId] = Counter()
     for directory, accounts in moved.items():
-        changed += await imported_users.follow_accounts(db, directory, accounts, request_id)
+        changed[directory] = await imported_users.follow_accounts(
+            db, directory, accounts, request_id
+        )
     return changed
 
 

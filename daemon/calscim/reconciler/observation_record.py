@@ -1,11 +1,12 @@
 """Updates calscim's tables with what a pass reads from Cal.com."""
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from calscim.planner.actions import team_of
 from calscim.planner.desired_state import DesiredState
-from calscim.planner.ids import CalUserId, TeamId
+from calscim.planner.ids import CalUserId, DirectoryId, TeamId
 from calscim.planner.plan import Plan
 from calscim.planner.safeguards.drift_grace import unrequested
 from calscim.postgres.pool import Database
@@ -63,17 +64,20 @@ class ObservationRecord:
 
     async def import_people(
         self, snapshot: DesiredSnapshot, request_id: str, *, is_new_imported: bool
-    ) -> int:
-        """Update imported users, and import other members if so configured; return how many users changed."""
+    ) -> Counter[DirectoryId]:
+        """Update imported users, and import other members if so configured.
+
+        Return the number of changed users, and thus of new journal rows, of each directory.
+        """
         people = self.view.people
         if people is None or snapshot.desired.paused:
-            return 0
+            return Counter()
         changed = await follow_addresses(self.db, snapshot, people, request_id)
         if is_new_imported:
             changed += await import_existing(
                 self.db, self.organization, snapshot, people, request_id
             )
-        return changed
+        return +changed
 
     async def count_absences(self, snapshot: DesiredSnapshot, request_id: str) -> None:
         """Count a full pass for each person and member that its lists lack; forget those that ended."""

@@ -13,7 +13,7 @@ from calscim.clock import Clock
 from calscim.planner.action_key import ActionKey, key_of
 from calscim.planner.actions import Action, ChangeAttribute, Kind, State, team_of
 from calscim.planner.desired_state import DesiredState
-from calscim.planner.ids import TeamId, UserId
+from calscim.planner.ids import DirectoryId, TeamId, UserId
 from calscim.planner.people.address_moves import find_contested_addresses, find_released_addresses
 from calscim.planner.plan import Plan, Scope, Waiting
 from calscim.planner.policy import ABSENT_AFTER
@@ -110,8 +110,9 @@ class Reconciler:
         imported = await self.records.import_people(
             snapshot, _request_id(), is_new_imported=self.import_existing
         )
-        if imported + await self._adopt(snapshot.desired):
+        if await self._adopt(snapshot.desired) or imported:
             snapshot = await self._load_desired()
+            heads |= _ends_of_imports(heads, snapshot.heads, imported)
         await self.reads.read_profiles(snapshot.desired)
         await self.reads.read_attributes(snapshot.desired, self.rules.policy, again=True)
         await self.reads.read_some_options(snapshot.desired, self.rules.policy)
@@ -359,6 +360,20 @@ class Reconciler:
         await passes.store_budget(
             self.db, self.organization, budget.limit, budget.remaining(now), budget.resets_in(now)
         )
+
+
+def _ends_of_imports(
+    before: Mapping[str, int], after: Mapping[DirectoryId, int], rows: Mapping[DirectoryId, int]
+) -> dict[str, int]:
+    """Return the new heads of the journals that only this pass has appended rows to.
+
+    ``rows``: how many rows it appended to each. Rows of others are left to the next pass.
+    """
+    return {
+        directory: after[directory]
+        for directory, count in rows.items()
+        if after.get(directory) == before.get(directory, 0) + count
+    }
 
 
 def _drifting_teams(planned: Plan) -> Counter[TeamId]:
