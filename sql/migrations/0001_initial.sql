@@ -1197,12 +1197,33 @@ CREATE TABLE calscim.actions (
     ended_team_ids  bigint[] NOT NULL DEFAULT '{}'   -- the teams that a deprovision ends
 );
 CREATE INDEX actions_begun ON calscim.actions (organization, begun_at)
-    WHERE is_removal OR kind IN ('user.create', 'user.attach', 'member.add');
+    WHERE is_removal OR kind IN ('user.create', 'user.attach', 'member.add', 'member.role');
 CREATE INDEX actions_open ON calscim.actions (organization) WHERE finished_at IS NULL;
 CREATE INDEX actions_person ON calscim.actions (organization, email, id);
 CREATE INDEX actions_edge ON calscim.actions (organization, team_id, cal_user_id, id) WHERE team_id IS NOT NULL;
 -- Attempts without a known outcome: few rows, read by every pass.
 CREATE INDEX actions_unknown ON calscim.actions (organization, pass_id) WHERE outcome = 'unknown';
+
+-- The mappings of a user's groups to a team, or to the organization for NULL, and their strongest mode: those of the
+-- groups that the user is or was in, else those of deleted groups. ids NULL: there are none.
+CREATE FUNCTION calscim.find_mappings(p_organization text, p_team bigint, p_user uuid)
+RETURNS TABLE (ids bigint[], mode text) LANGUAGE sql STABLE AS $$
+    SELECT coalesce(array_agg(m.id ORDER BY m.id) FILTER (WHERE m.theirs),
+                    array_agg(m.id ORDER BY m.id) FILTER (WHERE m.group_id IS NULL)),
+           (ARRAY['observe', 'add-only', 'managed', 'exclusive'])[
+               coalesce(max(m.strength) FILTER (WHERE m.theirs), max(m.strength) FILTER (WHERE m.group_id IS NULL))]
+    FROM (
+        SELECT m.id, m.group_id,
+               array_position(ARRAY['observe', 'add-only', 'managed', 'exclusive'], m.mode) AS strength,
+               EXISTS (
+                   SELECT FROM calscim.members i WHERE i.group_id = m.group_id AND i.member_id = p_user
+                   UNION ALL
+                   SELECT FROM calscim.former_members f
+                   WHERE f.group_id = m.group_id AND f.member_id = p_user) AS theirs
+        FROM calscim.mappings m JOIN calscim.directories d ON d.id = m.directory_id
+        WHERE m.team_id IS NOT DISTINCT FROM p_team AND d.organization = p_organization
+    ) m
+$$;
 
 -- Actions that failed, with the reason and the time of the next attempt.
 CREATE TABLE calscim.parked_actions (

@@ -45,10 +45,30 @@ SELECT calscim.append_row(
 FROM finished;
 
 -- name: abandon
--- Give attempts of earlier terms that never finished the outcome unknown. The next pass observes what they did.
+-- Give the outcome unknown to attempts of earlier terms that never finished, and to the last one if a membership or a
+-- role that it gave was not recorded any more. The next pass observes what they did.
+WITH latest AS (
+    SELECT a.id, a.kind, a.team_id, a.cal_user_id, a.role, a.outcome FROM calscim.actions a
+    WHERE a.organization = $1 AND (a.is_removal OR a.kind IN ('user.create', 'user.attach', 'member.add', 'member.role'))
+    ORDER BY a.begun_at DESC, a.id DESC
+    LIMIT 1
+), interrupted AS (
+    SELECT id FROM calscim.actions WHERE organization = $1 AND finished_at IS NULL
+    UNION ALL
+    SELECT a.id FROM latest a
+    WHERE a.outcome = 'done'
+      AND CASE WHEN a.team_id IS NOT NULL THEN a.kind = 'member.add' AND NOT EXISTS (
+                   SELECT FROM calscim.ledger l
+                   WHERE l.organization = $1 AND l.team_id = a.team_id AND l.cal_user_id = a.cal_user_id)
+               ELSE a.role <> 'MEMBER' AND NOT EXISTS (
+                   SELECT FROM calscim.org_role_grants g
+                   WHERE g.organization = $1 AND g.cal_user_id = a.cal_user_id AND g.role = a.role) END
+)
 UPDATE calscim.actions
-SET finished_at = clock_timestamp(), outcome = 'unknown', detail = 'interrupted before its outcome was known'
-WHERE organization = $1 AND finished_at IS NULL AND term < $2
+SET detail = CASE WHEN finished_at IS NULL THEN 'interrupted before its outcome was known'
+                  ELSE 'interrupted before its effect was recorded' END,
+    finished_at = coalesce(finished_at, clock_timestamp()), outcome = 'unknown'
+WHERE id IN (SELECT id FROM interrupted) AND term < $2
 RETURNING id;
 
 -- name: list_of_person

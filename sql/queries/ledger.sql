@@ -62,28 +62,11 @@ WHERE a.organization = $1 AND a.outcome = 'unknown' AND a.kind = 'member.add'
                   WHERE l.organization = $1 AND l.team_id = a.team_id AND l.cal_user_id = a.cal_user_id);
 
 -- name: adopt
--- Record such a membership once it is observed, with the mappings of the person's groups, else of deleted groups.
+-- Record such a membership once it is observed, with the mappings behind it.
 INSERT INTO calscim.ledger (organization, team_id, cal_user_id, user_id, origin, role, mode, mapping_ids)
 SELECT a.organization, a.team_id, a.cal_user_id, a.user_id, 'added', coalesce(a.role, 'MEMBER'), g.mode, g.ids
 FROM calscim.actions a
-CROSS JOIN LATERAL (
-    SELECT coalesce(array_agg(m.id ORDER BY m.id) FILTER (WHERE m.theirs),
-                    array_agg(m.id ORDER BY m.id) FILTER (WHERE m.group_id IS NULL)) AS ids,
-           (ARRAY['observe', 'add-only', 'managed', 'exclusive'])[
-               coalesce(max(m.strength) FILTER (WHERE m.theirs), max(m.strength) FILTER (WHERE m.group_id IS NULL))
-           ] AS mode
-    FROM (
-        SELECT m.id, m.group_id,
-               array_position(ARRAY['observe', 'add-only', 'managed', 'exclusive'], m.mode) AS strength,
-               EXISTS (
-                   SELECT FROM calscim.members i WHERE i.group_id = m.group_id AND i.member_id = a.user_id
-                   UNION ALL
-                   SELECT FROM calscim.former_members f
-                   WHERE f.group_id = m.group_id AND f.member_id = a.user_id) AS theirs
-        FROM calscim.mappings m JOIN calscim.directories d ON d.id = m.directory_id
-        WHERE m.team_id = a.team_id AND d.organization = a.organization
-    ) m
-) g
+CROSS JOIN LATERAL calscim.find_mappings(a.organization, a.team_id, a.user_id) g
 WHERE a.organization = $1 AND a.team_id = $2 AND a.cal_user_id = $3 AND a.outcome = 'unknown'
   AND a.kind = 'member.add' AND g.ids IS NOT NULL
 ORDER BY a.id DESC

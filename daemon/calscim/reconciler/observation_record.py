@@ -43,9 +43,9 @@ class ObservationRecord:
         }
 
     async def adopt_attempted(self) -> int:
-        """Record memberships that an attempt with an unknown outcome created; return how many.
+        """Record memberships and roles that an attempt with an unknown outcome created; return how many.
 
-        Otherwise a person whose group was removed in the meantime would stay on the team.
+        Otherwise a person whose group was removed in the meantime would stay on the team, or keep the role.
         """
         found = [
             (team, account)
@@ -54,7 +54,8 @@ class ObservationRecord:
         ]
         for team, account in found:
             await ledger.adopt(self.db, self.organization, team, account)
-        return len(found)
+        people = (self.view.people or {}).values()
+        return len(found) + await ledger.adopt_org_roles(self.db, self.organization, people)
 
     async def rename_teams(self, desired: DesiredState) -> None:
         """Update the team names of mappings to the names in Cal.com."""

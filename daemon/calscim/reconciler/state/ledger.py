@@ -4,7 +4,9 @@ from collections.abc import Collection, Sequence
 
 from calscim.planner.desired_state import Link, MembershipRecord, OrgRoleGrant
 from calscim.planner.ids import CalUserId, DirectoryId, TeamId, UserId
+from calscim.planner.observed_state import OrgMember
 from calscim.planner.policy import ABSENT_AFTER
+from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
@@ -72,6 +74,19 @@ async def record_org_role(db: Database, organization: str, office: OrgRoleGrant)
         office.mode.value,
         list(office.mappings),
     )
+
+
+async def adopt_org_roles(db: Database, organization: str, people: Collection[OrgMember]) -> int:
+    """Record the roles that attempts with an unknown outcome granted, if Cal.com shows them; return how many."""
+    found = [person for person in people if person.role is not Role.MEMBER]
+    adopted = await db.fetch(
+        sql("org_role_grants.adopt"),
+        organization,
+        [person.user for person in found],
+        [person.role.value for person in found],
+        [person.email for person in found],
+    )
+    return len(adopted)
 
 
 async def forget_org_role(db: Database, organization: str, cal_user: CalUserId) -> None:
