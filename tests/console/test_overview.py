@@ -5,15 +5,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from calscim.admin.parked import ParkedAction
 from calscim.admin.status import status
 from calscim.admin.status_summary import State, summary
-from calscim.admin.status_view import HeldSet, LeaseHolder, OpenWindow, ParkedView, Retry
+from calscim.admin.status_view import HeldSet, LeaseHolder, OpenWindow, Retry
 from tests.support.console_site import console_site
 from tests.support.stage import PEOPLE, address, staged
 
 NOW = datetime(2026, 11, 29, 8, tzinfo=UTC)
 HELD = HeldSet("f00d", "max_removals_per_team", NOW, False, (), ())
-PARKED = ParkedView("member.add", "ann@acme.example", "", 1, "403 Forbidden", 1, NOW)
+PARKED = ParkedAction("acme", "member.add", "ann@acme.example", "", 1, "403 Forbidden", 1, NOW, NOW)
 
 
 @pytest.fixture

@@ -51,17 +51,15 @@ async def channel_status(db: Database, names: Sequence[str]) -> list[ChannelStat
 
 def _both(one: ChannelStatus, other: ChannelStatus) -> ChannelStatus:
     """Return the status of a channel that has messages and the change feed."""
-    failures = [status for status in (one, other) if status.last_failed is not None]
-    last = max(failures, key=lambda status: status.last_failed or _NEVER, default=one)
+    delivered = filter(None, (one.last_delivered, other.last_delivered))
+    failed = max((one, other), key=lambda status: status.last_failed or _NEVER)
     return ChannelStatus(
         one.channel,
         one.waiting + other.waiting,
         one.given_up + other.given_up,
-        max(one.last_delivered or _NEVER, other.last_delivered or _NEVER)
-        if one.last_delivered or other.last_delivered
-        else None,
-        last.last_failed,
-        last.last_failure,
+        max(delivered, default=None),
+        failed.last_failed,
+        failed.last_failure,
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from calscim.admin.plan_views import person_name
 from calscim.journal.audit import Editor, transaction
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import parked_actions
@@ -15,11 +16,17 @@ class ParkedAction:
     organization: str
     kind: str
     email: str
+    user_id: str
     team_id: int | None
     reason: str
     attempts: int
     since: datetime
     next_try: datetime
+
+    @property
+    def person(self) -> str:
+        """Return the name of the person."""
+        return person_name(self.email, self.user_id, None)
 
 
 async def list_parked(db: Database, organization: str) -> list[ParkedAction]:
@@ -29,6 +36,7 @@ async def list_parked(db: Database, organization: str) -> list[ParkedAction]:
             organization=organization,
             kind=entry.key.action,
             email=entry.email,
+            user_id=entry.key.subject,
             team_id=entry.key.team,
             reason=entry.reason,
             attempts=entry.attempts,

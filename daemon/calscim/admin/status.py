@@ -11,6 +11,7 @@ from calscim.admin import plan_views, tokens
 from calscim.admin.directory_views import rate_shown
 from calscim.admin.expiry import expiring
 from calscim.admin.notifications import channel_status
+from calscim.admin.parked import list_parked
 from calscim.admin.plan_views import WaitView
 from calscim.admin.status_view import (
     Budget,
@@ -20,7 +21,6 @@ from calscim.admin.status_view import (
     LeaseHolder,
     OpenWindow,
     OrganizationStatus,
-    ParkedView,
     Progress,
     Retry,
     Status,
@@ -37,7 +37,7 @@ from calscim.postgres import health
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 from calscim.reconciler import from_settings
-from calscim.reconciler.state import holds, organization_status, parked_actions, passes
+from calscim.reconciler.state import holds, organization_status, passes
 
 
 async def current_status(db: Database, settings: Settings) -> Status:
@@ -159,7 +159,7 @@ async def _organization(
     latest = await passes.load_latest(db, name)
     report, full = ({}, {}) if latest is None else (latest.report, latest.full)
     held = await holds.load_current(db, name)
-    parked = await parked_actions.load(db, name)
+    parked = await list_parked(db, name)
     waiting = _waiting(full, report)
     lease = await db.fetchrow(sql("leases.get"), name)
     holder = lease["holder"] if lease is not None and lease["held"] else None
@@ -188,7 +188,7 @@ async def _organization(
         held_counts=held_json(
             [action["kind"] for hold in unapproved for action in hold.actions], len(unapproved)
         ),
-        parked=tuple(_parked(entry) for entry in parked.values()),
+        parked=tuple(parked),
         limits=plan_views.limits(report.get("limits", [])),
         waiting=waiting,
         waiting_total=max(full.get("waiting_total", 0), len(waiting)),
@@ -228,18 +228,6 @@ async def _held(
         rejected_because=None if rejected is None else rejected.reason,
         approved_by=tuple(await holds.approvers(db, organization, hold.hash)),
         actions=plan_views.actions(hold.actions),
-    )
-
-
-def _parked(entry: parked_actions.ParkedAction) -> ParkedView:
-    return ParkedView(
-        kind=entry.key.action,
-        email=entry.email,
-        user_id=entry.key.subject,
-        team_id=entry.key.team,
-        reason=entry.reason,
-        attempts=entry.attempts,
-        next_try=entry.next_try,
     )
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from calscim.admin.notifications import ChannelStatus
-from calscim.admin.plan_views import ActionView, LimitView, WaitView, person_name
+from calscim.admin.parked import ParkedAction
+from calscim.admin.plan_views import ActionView, LimitView, WaitView
 from calscim.admin.tokens import TokenScope
 from calscim.admin.waiting_mappings import WaitingMapping
 
@@ -33,24 +34,6 @@ class HeldSet:
     actions: tuple[ActionView, ...]
     rejected_by: str | None = None
     rejected_because: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ParkedView:
-    """A failed action that waits for its next try."""
-
-    kind: str
-    email: str
-    user_id: str
-    team_id: int | None
-    reason: str
-    attempts: int
-    next_try: datetime
-
-    @property
-    def person(self) -> str:
-        """Return the name of the person."""
-        return person_name(self.email, self.user_id, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +99,7 @@ class OrganizationStatus:
     progress: Progress | None
     held: tuple[HeldSet, ...]
     held_counts: Mapping[str, int]
-    parked: tuple[ParkedView, ...]
+    parked: tuple[ParkedAction, ...]
     limits: tuple[LimitView, ...]
     waiting: tuple[WaitView, ...]
     waiting_total: int

@@ -1,8 +1,9 @@
 """calscim log: show or set the level of the log of all running daemons, for a while."""
 
 import argparse
+from dataclasses import dataclass
+from datetime import datetime
 
-from calscim.admin.log_level_views import LogLevelReset, LogLevelView
 from calscim.cli.actor import actor
 from calscim.cli.command import Command
 from calscim.cli.database import opened
@@ -14,6 +15,23 @@ from calscim.wording import moment
 
 LEVELS = ("debug", "info", "warning", "error")
 DEFAULT, LONGEST = 900.0, 86_400.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class LogLevelView:
+    """The level in effect, and the configured one. ``until`` and ``set_by`` None: no level was set for a while."""
+
+    level: str
+    configured: str
+    until: datetime | None = None
+    set_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLevelReset:
+    """``reset``: a level was in effect, and has ended."""
+
+    reset: bool
 
 
 def register(verbs: Verbs) -> None:
@@ -64,13 +82,19 @@ async def _level(command: Command) -> None:
         else:
             seconds = command.arguments.seconds or DEFAULT
             found = await set_override(db, level, seconds, actor(command.environ))
+    configured = settings.log.level
     if found is None:
-        text = f"{settings.log.level} (log.level of the configuration)"
-    elif level is None:
+        command.output.data(
+            LogLevelView(configured, configured),
+            f"{configured} (log.level of the configuration)",
+        )
+        return
+    if level is None:
         text = f"{found.level} until {moment(found.until)}, set by {found.set_by}"
     else:
         text = f"all daemons log at level {found.level} until {moment(found.until)}"
-    command.output.data(LogLevelView.of(settings.log.level, found), text)
+    view = LogLevelView(found.level, configured, found.until, found.set_by)
+    command.output.data(view, text)
 
 
 async def _reset(command: Command) -> None:

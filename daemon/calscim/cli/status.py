@@ -7,13 +7,13 @@ from functools import partial
 from rich.console import Group, RenderableType
 
 from calscim.admin.notifications import ChannelStatus
+from calscim.admin.parked import ParkedAction
 from calscim.admin.plan_views import LimitView
 from calscim.admin.status import current_status, exit_status
 from calscim.admin.status_view import (
     DirectoryStatus,
     HeldSet,
     OrganizationStatus,
-    ParkedView,
     Progress,
     Retry,
     Status,
@@ -286,7 +286,7 @@ def _held(held: HeldSet) -> RenderableType:
     return lines("", f"held: {held.guard}", f"  {named}", f"  {then}", style="yellow")
 
 
-def _parked(entry: ParkedView) -> RenderableType:
+def _parked(entry: ParkedAction) -> RenderableType:
     return lines(
         f"parked: {entry.kind} {entry.person}: {entry.reason} (next try {moment(entry.next_try)})"
     )

@@ -189,8 +189,8 @@ class _Case:
         """Return each entry with its account, whether calscim acts on it, and why it is as it is."""
         live = [self._live_entry(entry, found, people, former) for entry in found.live]
         deleted = [
-            _explained(
-                entry,
+            ExplainedEntry(
+                **asdict(entry),
                 account=entry.cal_user_id,
                 decides=not found.live and entry is found.deleted[0],
                 because=f"the provider deleted this user (journal {entry.seq})",
@@ -214,30 +214,13 @@ class _Case:
         before = None if subject.user is None else former.get(UserId(entry.id or ""))
         if before is not None and before != subject.cal_user:
             why += f"; had the Cal.com user {before} before"
-        return _explained(
-            entry,
+        return ExplainedEntry(
+            **asdict(entry),
             account=subject.cal_user,
             decides=decider is entry,
             shares_with=tuple(sorted(subject.users - {entry.id})),
             because=why,
         )
-
-
-def _explained(
-    entry: Entry,
-    *,
-    account: int | None,
-    decides: bool,
-    because: str,
-    shares_with: tuple[str, ...] = (),
-) -> ExplainedEntry:
-    return ExplainedEntry(
-        **asdict(entry),
-        account=account,
-        decides=decides,
-        shares_with=shares_with,
-        because=because,
-    )
 
 
 def _relevant(

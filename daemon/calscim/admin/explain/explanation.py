@@ -32,7 +32,7 @@ class ExplainedEntry(Entry):
 
     account: int | None
     decides: bool
-    shares_with: tuple[str, ...]  # ids of the other entries of the same account
+    shares_with: tuple[str, ...] = ()  # ids of the other entries of the same account
     because: str
 
 
