@@ -1,7 +1,7 @@
 """Executes a plan one action at a time. A failure of one action stops no other.
 
-The executor reads a person again before each removal or demotion. It stops when the lease is lost, or when Cal.com
-refuses the key or does not answer. Such a failure parks no action: see outage.
+The executor reads a person's organization membership again before each deprovision or demotion. It stops when the
+lease is lost, or when Cal.com refuses the key or does not answer. Such a failure parks no action: see outage.
 """
 
 from collections import deque

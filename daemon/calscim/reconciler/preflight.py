@@ -1,4 +1,7 @@
-"""Reads a person again right before a removal or a demotion. Cannot write."""
+"""Reads a person's organization membership right before a deprovision or a demotion. Cannot write.
+
+A removal from a team is checked against the last read of the team.
+"""
 
 from dataclasses import dataclass, replace
 
