@@ -28,8 +28,8 @@ _NONCE = 12
 _KEY = 32
 
 # The type of stored bodies, so that no body is stored without passing a Cipher.
-Sealed = NewType("Sealed", bytes)
-NOTHING = Sealed(b"")
+StoredBody = NewType("StoredBody", bytes)
+NOTHING = StoredBody(b"")
 
 
 class KeyMissing(StoreError):  # noqa: N818 - named for what it tells
@@ -38,7 +38,7 @@ class KeyMissing(StoreError):  # noqa: N818 - named for what it tells
     def __init__(self, key_id: str) -> None:
         self.key_id = key_id
         super().__init__(
-            f"a body was sealed with the key {key_id}, which is not here: "
+            f"a body was encrypted with the key {key_id}, which is not here: "
             "add its file to journal.old_key_files"
         )
 
@@ -55,17 +55,17 @@ class Cipher:
         """Return the ids of the keys, as hexadecimal digits."""
         return [one.hex() for one in self.keys]
 
-    def seal(self, plain: bytes) -> Sealed:
+    def encrypt(self, plain: bytes) -> StoredBody:
         """Return the bytes to store. Empty bytes stay empty. Equal bytes get different ciphertexts."""
         if self.present is None:
-            return Sealed(_PLAIN + plain if plain.startswith(MAGIC) else plain)
+            return StoredBody(_PLAIN + plain if plain.startswith(MAGIC) else plain)
         if not plain:
             return NOTHING
         front = FRONT + self.present
         nonce = secrets.token_bytes(_NONCE)
-        return Sealed(front + nonce + self.keys[self.present].encrypt(nonce, plain, front))
+        return StoredBody(front + nonce + self.keys[self.present].encrypt(nonce, plain, front))
 
-    def open(self, stored: bytes) -> bytes:
+    def decrypt(self, stored: bytes) -> bytes:
         """Return the decrypted bytes. Raise KeyMissing without the key, StoreError if the stored bytes were changed."""
         if not stored.startswith(MAGIC):
             return stored
@@ -97,7 +97,7 @@ def key_id(key: bytes) -> str:
     return _id_of(key).hex()
 
 
-def sealed_with(stored: bytes) -> str | None:
+def encrypted_with(stored: bytes) -> str | None:
     """Return the id of the key of an encrypted body, or None."""
     name = _name(stored)
     return None if name is None else name.hex()
@@ -130,5 +130,5 @@ def _decrypted(key: "AESGCM", stored: bytes) -> bytes:
         return key.decrypt(nonce, rest, stored[:front])
     except (InvalidTag, ValueError):
         raise StoreError(
-            "a body was changed since it was sealed: see `calscim journal verify`"
+            "a body was changed since it was encrypted: see `calscim journal verify`"
         ) from None

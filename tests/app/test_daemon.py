@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from calscim import admin
 from calscim.app.daemon import Serving, serve
 from calscim.config import Database, Journal, Ops, Scim, Settings
-from calscim.encryption import PLAIN, cipher, key_id, new_key, sealed_with
+from calscim.encryption import PLAIN, cipher, encrypted_with, key_id, new_key
 
 KEY = new_key()
 
@@ -42,7 +42,9 @@ async def receiver():
         yield str(server.make_url("/")), received
 
 
-async def test_a_daemon_with_a_key_seals_bodies_and_publishes_checkpoints(db, database, receiver):
+async def test_a_daemon_with_a_key_encrypts_bodies_and_publishes_checkpoints(
+    db, database, receiver
+):
     url, received = receiver
     directory = await admin.create_directory(
         db,
@@ -79,8 +81,8 @@ async def test_a_daemon_with_a_key_seals_bodies_and_publishes_checkpoints(db, da
         daemon.cancel()
         await asyncio.wait((daemon,))
 
-    assert sealed_with(row["body"]) == key_id(KEY)
-    assert b"geheim" in cipher(KEY).open(row["body"])
+    assert encrypted_with(row["body"]) == key_id(KEY)
+    assert b"geheim" in cipher(KEY).decrypt(row["body"])
     assert {head["stream"] for head in orjson.loads(posted)["heads"]} == {"@acme", directory.id}
     [used] = await admin.tokens(db, directory)
     assert used.last_used_at is not None

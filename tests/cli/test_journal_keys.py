@@ -7,7 +7,7 @@ import json
 import asyncpg
 import pytest
 
-from calscim.encryption import key_id, sealed_with
+from calscim.encryption import encrypted_with, key_id
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_journal_key_prints_only_the_key_and_the_key_works(calscim, keyed):
 def test_bodies_of_the_present_and_of_old_keys_are_shown(calscim, rotated):
     rows = exported(calscim)
 
-    assert [row.get("sealed_with") for row in rows] == [None, None, key_id(ONE), key_id(TWO)]
+    assert [row.get("encrypted_with") for row in rows] == [None, None, key_id(ONE), key_id(TWO)]
     assert [json.loads(row["body"])["name"] for row in rows[2:]] == ["third", "fourth"]
     assert calscim("journal", "tail", "--json").json == rows
     assert calscim("journal", "show", "3", "--organization", "acme", "--json").json == rows[2]
@@ -78,7 +78,7 @@ def test_the_table_has_encrypted_bodies_and_unencrypted_effects(rotated, databas
 
     rows = run(read())
 
-    assert [sealed_with(row["body"]) for row in rows] == [None, None, key_id(ONE), key_id(TWO)]
+    assert [encrypted_with(row["body"]) for row in rows] == [None, None, key_id(ONE), key_id(TWO)]
     assert b"third" not in rows[2]["body"]
     assert (
         b"third" in rows[2]["effect"]
@@ -99,7 +99,7 @@ def test_a_row_whose_key_is_missing_is_shown_with_an_error_that_names_the_key(
     ran = calscim("journal", "show", "4", "--organization", "acme", "--json")
 
     assert ran.code == 1
-    assert f"row 4 of @acme: a body was sealed with the key {key_id(TWO)}" in ran.err
+    assert f"row 4 of @acme: a body was encrypted with the key {key_id(TWO)}" in ran.err
     assert "journal.old_key_files" in ran.err
     assert (ran.json["seq"], ran.json["body"], ran.json["missing_key"]) == (4, None, key_id(TWO))
     assert key_id(TWO) in calscim("journal", "show", "4", "--organization", "acme").out
@@ -114,7 +114,7 @@ def test_an_export_without_a_key_continues_and_names_the_missing_key(calscim, ro
     assert [row["body"] is None for row in rows] == [False, False, True, False]
     assert rows[2]["missing_key"] == key_id(ONE)
     assert "missing_key" not in rows[3]
-    assert f"1 row without a body: a body was sealed with the key {key_id(ONE)}" in (
+    assert f"1 row without a body: a body was encrypted with the key {key_id(ONE)}" in (
         calscim("journal", "export").err
     )
     assert calscim("journal", "tail", "--json").json == rows
@@ -128,7 +128,7 @@ def test_without_a_present_key_old_bodies_are_readable_and_new_ones_unencrypted(
 
     rows = exported(calscim)
 
-    assert "sealed_with" not in rows[4]
+    assert "encrypted_with" not in rows[4]
     assert [json.loads(row["body"])["name"] for row in rows[2:]] == ["third", "fourth", "fifth"]
 
 
@@ -140,7 +140,7 @@ def test_a_stored_export_needs_no_key_and_matches_the_digests(calscim, rotated, 
     for row in rows:
         body = row["body"].encode() if row["body"] else base64.b64decode(row["body_base64"])
         assert hashlib.sha256(body).hexdigest() == row["body_digest"]
-    assert [row.get("sealed_with") for row in rows] == [None, None, key_id(ONE), key_id(TWO)]
+    assert [row.get("encrypted_with") for row in rows] == [None, None, key_id(ONE), key_id(TWO)]
 
 
 def test_a_body_that_was_tampered_with_is_an_error_of_its_row(calscim, rotated, database, run):
@@ -162,7 +162,7 @@ def test_a_body_that_was_tampered_with_is_an_error_of_its_row(calscim, rotated, 
     ]
     ran = calscim("journal", "show", "3", "--organization", "acme")
     assert ran.code == 1
-    assert "was changed since it was sealed" in ran.err
+    assert "was changed since it was encrypted" in ran.err
 
 
 def test_journal_keys_lists_the_required_keys(calscim, rotated, keyed):
@@ -172,7 +172,7 @@ def test_journal_keys_lists_the_required_keys(calscim, rotated, keyed):
     found = {row["id"]: row for row in calscim("journal", "keys", "--json").json}
 
     assert {name: (row["state"], row["rows"]) for name, row in found.items()} == {
-        None: ("not sealed", 2),
+        None: ("not encrypted", 2),
         key_id(ONE): ("missing", 1),
         key_id(TWO): ("present", 1),
         key_id(three): ("old", 0),
@@ -186,13 +186,15 @@ def test_check_shows_whether_bodies_are_encrypted_and_with_which_key(calscim, ok
         checks = calscim("check", "--json").json["checks"]
         return next(check for check in checks if check["what"] == "journal")
 
-    assert "not sealed" in journal_check()["detail"]
+    assert "not encrypted" in journal_check()["detail"]
     keyed(TWO, ONE)
     assert journal_check()["detail"] == (
-        f"bodies are sealed with the key {key_id(TWO)}; 1 old key opens older bodies"
+        f"bodies are encrypted with the key {key_id(TWO)}; 1 old key decrypts older bodies"
     )
     keyed(None, TWO)
-    assert f"not sealed; old keys open older bodies: {key_id(TWO)}" in journal_check()["detail"]
+    assert (
+        f"not encrypted; old keys decrypt older bodies: {key_id(TWO)}" in journal_check()["detail"]
+    )
 
 
 def test_check_warns_of_rows_that_another_daemon_encrypted_with_an_unknown_key(
@@ -204,7 +206,7 @@ def test_check_warns_of_rows_that_another_daemon_encrypted_with_an_unknown_key(
     ran = calscim("check", "--json")
 
     assert key_id(TWO) in ran.json["checks"][3]["warning"]
-    assert f"warning: journal: a body was sealed with the key {key_id(TWO)}" in ran.err
+    assert f"warning: journal: a body was encrypted with the key {key_id(TWO)}" in ran.err
 
 
 @pytest.mark.parametrize("verb", [("serve",), ("journal", "export"), ("token", "list")])

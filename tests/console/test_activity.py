@@ -150,10 +150,10 @@ async def test_an_erased_body_is_gone(browser, acme, db, owning):
     assert "00ubob" not in answer.text
 
 
-async def test_a_sealed_body_without_its_key_says_which_key_is_needed(site, browser, acme, db):
-    sealed = bytes(cipher(b"k" * 32).seal(b"secret"))
+async def test_a_encrypted_body_without_its_key_says_which_key_is_needed(site, browser, acme, db):
+    encrypted = bytes(cipher(b"k" * 32).encrypt(b"secret"))
     append = "SELECT calscim.append_row($1, 'admin', 'r', '', 'x', 0, '', NULL, '', '', $2, NULL)"
-    await db.fetchval(append, "@other", sealed)
+    await db.fetchval(append, "@other", encrypted)
 
     answer = await browser.open("/activity/@other/1")
 

@@ -320,18 +320,18 @@ async def test_another_organization_is_left_alone(db, owning, left):
     assert (await chain.verify(db)).broken == ()
 
 
-# ------------------------------------------------------------------ sealed bodies
+# ------------------------------------------------------------------ encrypted bodies
 
 
-async def test_sealed_bodies_are_opened_to_be_looked_through(db, owning, okta, left):
+async def test_encrypted_bodies_are_opened_to_be_looked_through(db, owning, okta, left):
     cipher = encryption.cipher(encryption.new_key())
-    sealed = cipher.seal(json.dumps({"members": [{"display": ANN}]}).encode())
-    await resources.delete_user(db, left.origin(sealed), left.bob)
+    encrypted = cipher.encrypt(json.dumps({"members": [{"display": ANN}]}).encode())
+    await resources.delete_user(db, left.origin(encrypted), left.bob)
     row = "SELECT body FROM calscim.journal WHERE resource_id = $1 ORDER BY seq DESC LIMIT 1"
 
     with pytest.raises(StoreError, match="add its file"):
         await erase.erase(owning, EDITOR, ANN)
-    assert await db.fetchval(row, str(left.bob)) == sealed
+    assert await db.fetchval(row, str(left.bob)) == encrypted
 
     await erase.erase(owning, EDITOR, ANN, cipher=cipher)
     assert await db.fetchval(row, str(left.bob)) is None

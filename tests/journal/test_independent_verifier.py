@@ -87,14 +87,14 @@ def header(row: asyncpg.Record) -> bytes:
 
 def opened(stored: bytes, key: bytes) -> bytes:
     """A body as it came, given its key."""
-    form, key_id, nonce, sealed = stored[:9], stored[9:17], stored[17:29], stored[29:]
+    form, key_id, nonce, encrypted = stored[:9], stored[9:17], stored[17:29], stored[29:]
     if form == b"\x89calscim\x00":
         return stored[9:]
     if form != b"\x89calscim\x01":
         return stored
     if hashlib.sha256(b"calscim journal key\x00" + key).digest()[:8] != key_id:
         raise KeyError(key_id.hex())
-    return AESGCM(key).decrypt(nonce, sealed, stored[:17])
+    return AESGCM(key).decrypt(nonce, encrypted, stored[:17])
 
 
 # ------------------------------------------------------------------ what it is tried on
@@ -167,13 +167,26 @@ KEY = bytes(range(32))
 BODIES = [b'{"userName": "ann"}', b"\xff\x00body", b"\x89calscim\x01 as somebody sent it", b""]
 
 
-@pytest.mark.parametrize("key", [KEY, None], ids=["sealed", "as it came"])
+@pytest.mark.parametrize("key", [KEY, None], ids=["encrypted", "as it came"])
 async def test_bodies_are_opened_and_the_chain_is_whole(owner, db, key):
     from calscim.encryption import cipher
 
-    sealing = cipher(key)
+    encrypting = cipher(key)
     for body in BODIES:
-        row = ("okta0000", "scim", "r", "", "", 0, "", None, "", "", sealing.seal(body), b"{}")
+        row = (
+            "okta0000",
+            "scim",
+            "r",
+            "",
+            "",
+            0,
+            "",
+            None,
+            "",
+            "",
+            encrypting.encrypt(body),
+            b"{}",
+        )
         await db.fetchval(APPEND, *row)
 
     stored = await owner.fetch("SELECT body FROM calscim.journal ORDER BY seq")

@@ -72,13 +72,13 @@ def test_a_missing_body_with_the_digest_of_something_was_erased():
     assert dict(row.columns())["erased"] == "body and effect"
 
 
-def test_a_sealed_body_names_its_key_and_without_the_key_what_to_do():
-    sealed = cipher(KEY).seal(b"secret")
+def test_a_encrypted_body_names_its_key_and_without_the_key_what_to_do():
+    encrypted = cipher(KEY).encrypt(b"secret")
 
-    readable = journal_row(stored(sealed), cipher(KEY))
-    unreadable = journal_row(stored(sealed), PLAIN)
+    readable = journal_row(stored(encrypted), cipher(KEY))
+    unreadable = journal_row(stored(encrypted), PLAIN)
 
-    assert (readable.body, readable.sealed_with) == ("secret", key_id(KEY))
+    assert (readable.body, readable.encrypted_with) == ("secret", key_id(KEY))
     assert (unreadable.body, unreadable.missing_key) == (None, key_id(KEY))
     assert unreadable.content == unreadable.unreadable
     assert key_id(KEY) in str(unreadable.unreadable)

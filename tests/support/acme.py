@@ -6,7 +6,7 @@ import uuid
 from calscim.admin import Editor
 from calscim.directory import resources
 from calscim.directory.resources import GroupState, MemberChange, UserState
-from calscim.encryption import PLAIN, Sealed
+from calscim.encryption import PLAIN, StoredBody
 from calscim.journal.append import Origin
 from calscim.reconciler.state.attempts import Attempts
 from calscim.reconciler.state.leases import Lease
@@ -36,7 +36,7 @@ class Acme:
         self.ids = {self.ann: "00uann", self.bob: "00ubob"}
 
     def origin(self, body: bytes) -> Origin:
-        return Origin(self.directory.id, "r", body=Sealed(body))
+        return Origin(self.directory.id, "r", body=StoredBody(body))
 
     def state(self, key, address, *, active=True, **data) -> UserState:
         data |= {"userName": address, "name": {"givenName": "First"}, "n": 12345678901234567890.5}

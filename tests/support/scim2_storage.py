@@ -238,7 +238,7 @@ class Storage(AsyncScimStorage):
     def _given(self, resource: Resource[Any]) -> tuple[dict[str, Any], Origin]:
         body = resource.model_dump(mode="json", exclude_none=True)
         body.pop("password", None)
-        return body, replace(self._origin, body=self._db.cipher.seal(orjson.dumps(body)))
+        return body, replace(self._origin, body=self._db.cipher.encrypt(orjson.dumps(body)))
 
     def _settled(self, resource_type: ResourceType, written: Written) -> Resource[Any]:
         _check(written)

@@ -1,4 +1,4 @@
-"""The keys that seal (encrypt) bodies in the journal, as operators see them."""
+"""The keys that encrypt bodies in the journal, as operators see them."""
 
 import base64
 from dataclasses import dataclass, field
@@ -19,10 +19,10 @@ class NewKey:
 
 
 @dataclass(frozen=True, slots=True)
-class SealingKey:
-    """A key that is configured, or that sealed bodies. ``id`` None: bodies that are not sealed.
+class EncryptionKey:
+    """A key that is configured, or that encrypted bodies. ``id`` None: bodies that are not encrypted.
 
-    ``state``: present, old, missing, or not sealed. ``first`` and ``last``: times of its rows.
+    ``state``: present, old, missing, or not encrypted. ``first`` and ``last``: times of its rows.
     """
 
     id: str | None
@@ -38,19 +38,19 @@ def create_key() -> NewKey:
     return NewKey(base64.b64encode(key).decode(), encryption.key_id(key))
 
 
-async def sealing_keys(db: Database, journal: Journal) -> list[SealingKey]:
-    """Return the keys that sealed bodies, in order of first use, then the configured keys that sealed none."""
+async def encryption_keys(db: Database, journal: Journal) -> list[EncryptionKey]:
+    """Return the keys that encrypted bodies, in order of first use, then the configured keys that encrypted none."""
     states = _states(journal)
     used = await history.used_keys(db)
     found = [
-        SealingKey(one.id, _state(one.id, states), one.rows, one.first, one.last) for one in used
+        EncryptionKey(one.id, _state(one.id, states), one.rows, one.first, one.last) for one in used
     ]
     idle = [key for key in states if key not in {one.id for one in used}]
-    return [*found, *(SealingKey(key, states[key]) for key in idle)]
+    return [*found, *(EncryptionKey(key, states[key]) for key in idle)]
 
 
 def _state(key: str | None, states: dict[str, str]) -> str:
-    return "not sealed" if key is None else states.get(key, "missing")
+    return "not encrypted" if key is None else states.get(key, "missing")
 
 
 def _states(journal: Journal) -> dict[str, str]:

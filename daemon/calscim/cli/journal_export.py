@@ -25,7 +25,7 @@ def register(nouns: Verbs) -> None:
         "export",
         _export,
         "write every row as a line of JSON, oldest first",
-        details="Exits with 7 if rows are in archived months or a sealed body cannot be opened: everything else is "
+        details="Exits with 7 if rows are in archived months or a body cannot be decrypted: everything else is "
         "written, and standard error names the missing files or keys. A row says what was erased from it.",
         examples=(
             "calscim journal export > journal.jsonl",
@@ -46,7 +46,7 @@ def register(nouns: Verbs) -> None:
     export.add_argument(
         "--stored",
         action="store_true",
-        help="write bodies as they are stored, sealed ones in base64; the digests are of these",
+        help="write bodies as they are stored, encrypted ones in base64; the digests are of these",
     )
     place_options(export)
     row_options(export)
@@ -73,7 +73,7 @@ async def _export(command: Command) -> int:
 
 
 async def _write_rows(command: Command, db: Database, wanted: Wanted) -> Counter[str]:
-    """Write the rows, and return how many bodies could not be opened for which reason."""
+    """Write the rows, and return how many bodies could not be decrypted for which reason."""
     lacking: Counter[str] = Counter()
     stored = command.arguments.stored
     async with aclosing(history.rows(db, wanted, stored=stored)) as rows:

@@ -1,6 +1,6 @@
-"""calscim journal key and keys: the keys that seal bodies (encrypt them) in the journal."""
+"""calscim journal key and keys: the keys that encrypt bodies in the journal."""
 
-from calscim.admin.journal_keys import create_key, sealing_keys
+from calscim.admin.journal_keys import create_key, encryption_keys
 from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import table
@@ -11,13 +11,13 @@ def register(nouns: Verbs) -> None:
     nouns.add(
         "key",
         _key,
-        "create a key to seal bodies with, for journal.encryption_key_file",
+        "create a key to encrypt bodies with, for journal.encryption_key_file",
         examples=("calscim journal key > journal.key", "calscim journal key --json"),
     )
     nouns.add(
         "keys",
         _keys,
-        "list the keys that sealed bodies, and whether they are configured",
+        "list the keys that encrypted bodies, and whether they are configured",
         examples=("calscim journal keys", "calscim journal keys --json"),
     )
 
@@ -33,6 +33,6 @@ async def _key(command: Command) -> None:
 async def _keys(command: Command) -> None:
     settings = command.settings()
     async with opened(settings) as db:
-        found = await sealing_keys(db, settings.journal)
+        found = await encryption_keys(db, settings.journal)
     rows = ((one.id, one.state, one.rows, one.first, one.last) for one in found)
     command.output.data(found, table(("key", "state", "rows#", "first", "last"), rows))

@@ -140,12 +140,12 @@ class Organization(Policy):
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """The section ``[journal]``. Keys are their 32 bytes. With old keys alone calscim opens bodies and seals none."""
+    """The section ``[journal]``. Keys are their 32 bytes. With only old keys, calscim encrypts no body."""
 
     encryption_key: SecretKey | None = field(default=None, repr=False)
-    """The key that seals bodies; `calscim journal key` creates one. Without it bodies are not sealed."""
+    """The key that encrypts bodies; `calscim journal key` creates one. Without it bodies are not encrypted."""
     old_keys: SecretKeys = field(default=(), repr=False)
-    """Earlier keys: they open the bodies that they sealed."""
+    """Earlier keys: they decrypt the bodies that they encrypted."""
     checkpoint_interval: Duration = 300.0
     """The time between two checkpoints. A checkpoint publishes the head of every journal that changed."""
     checkpoint_file: FileToWrite | None = None

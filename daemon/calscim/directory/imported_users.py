@@ -15,7 +15,7 @@ from typing import TypeVar
 import orjson
 
 from calscim.directory.writes import write_all
-from calscim.encryption import Sealed
+from calscim.encryption import StoredBody
 from calscim.journal.append import Origin
 from calscim.names import address_key, user_name_key
 from calscim.planner.ids import CalUserId, DirectoryId, UserId
@@ -74,7 +74,7 @@ async def import_accounts(
             [account.email for account in batch],
             [address_key(account.email) for account in batch],
             data,
-            [_seal(db, text) for text in data],
+            [_encrypt(db, text) for text in data],
         )
     return imported
 
@@ -94,7 +94,7 @@ async def follow_accounts(
         changes = []
         for user_id, account in batch:
             data = account.data
-            origin = Origin(directory_id, request_id, kind="import", body=_seal(db, data))
+            origin = Origin(directory_id, request_id, kind="import", body=_encrypt(db, data))
             arguments = {
                 "id": user_id,
                 "user_name": account.email,
@@ -120,8 +120,8 @@ async def drop_imported(
     return dropped
 
 
-def _seal(db: Database, data: str) -> Sealed:
-    return db.cipher.seal(data.encode())
+def _encrypt(db: Database, data: str) -> StoredBody:
+    return db.cipher.encrypt(data.encode())
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -6,7 +6,7 @@ Changes append their own rows (directory/writes).
 from dataclasses import dataclass
 from datetime import datetime
 
-from calscim.encryption import NOTHING, Sealed
+from calscim.encryption import NOTHING, StoredBody
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
@@ -24,7 +24,7 @@ class Origin:
     path: str = ""
     remote: str = ""
     token_id: int | None = None
-    body: Sealed = NOTHING
+    body: StoredBody = NOTHING
     kind: str = "scim"
     traceparent: str | None = None  # the span of the request, outside the hash chain
 

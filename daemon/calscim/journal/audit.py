@@ -48,7 +48,7 @@ class Editor:
         """Append the journal row in the caller's transaction and return its sequence number. ``edit`` has no secret."""
         kind, key = resource
         effect = orjson.dumps({"action": action, **edit})
-        body = self.cipher.seal(effect)
+        body = self.cipher.encrypt(effect)
         arguments = (organization, self.request_id, action, self.by, kind, key, body, effect)
         return int(await connection.fetchval(sql("journal.append_edit"), *arguments))
 

@@ -24,7 +24,7 @@ class JournalRow:
     """A row of the journal; the fields are the keys of ``journal show --json``.
 
     ``at``: ISO 8601 in UTC, to the microsecond. ``body``: text; ``body_base64`` instead, if it is not text.
-    ``sealed_with``: the id of the key, if the body is encrypted. A body that cannot be decrypted is None;
+    ``encrypted_with``: the id of the key, if the body is encrypted. A body that cannot be decrypted is None;
     ``unreadable`` says what to do, and ``missing_key`` names the key if it is missing. ``erased``: the erased columns.
     """
 
@@ -49,7 +49,7 @@ class JournalRow:
     erased: tuple[str, ...] | None = field(default=None, metadata=_OPTIONAL)
     body: str | None = None
     body_base64: str | None = field(default=None, metadata=_OPTIONAL)
-    sealed_with: str | None = field(default=None, metadata=_OPTIONAL)
+    encrypted_with: str | None = field(default=None, metadata=_OPTIONAL)
     missing_key: str | None = field(default=None, metadata=_OPTIONAL)
     unreadable: str | None = field(default=None, metadata=_OPTIONAL)
 
@@ -95,13 +95,16 @@ def _content(body: bytes | None, cipher: Cipher | None) -> dict[str, Any]:
     """Return the fields about the body. An empty body is "", no body is None."""
     if not body:
         return {"body": None if body is None else ""}
-    key = encryption.sealed_with(body)
+    key = encryption.encrypted_with(body)
     try:
-        return {"sealed_with": key, **_readable(body if cipher is None else cipher.open(body))}
+        return {
+            "encrypted_with": key,
+            **_readable(body if cipher is None else cipher.decrypt(body)),
+        }
     except KeyMissing as error:
-        return {"sealed_with": key, "missing_key": error.key_id, "unreadable": str(error)}
+        return {"encrypted_with": key, "missing_key": error.key_id, "unreadable": str(error)}
     except StoreError as error:
-        return {"sealed_with": key, "unreadable": str(error)}
+        return {"encrypted_with": key, "unreadable": str(error)}
 
 
 def _readable(body: bytes) -> dict[str, str | None]:

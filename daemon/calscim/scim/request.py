@@ -80,7 +80,7 @@ class RequestContext:
                 path=storable(redact_path(self.path)[:MAX_PATH]),
                 remote=self.remote,
                 token_id=self.caller.token_id,
-                body=self.db.cipher.seal(redact_body(self.body, is_object=self._is_object)),
+                body=self.db.cipher.encrypt(redact_body(self.body, is_object=self._is_object)),
                 traceparent=self.traceparent,
             )
         return self._origin

@@ -1,4 +1,4 @@
-"""Checks the database, its schema, its roles, and how bodies of the journal are sealed."""
+"""Checks the database, its schema, its roles, and how bodies of the journal are encrypted."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -19,7 +19,7 @@ _OLDEST = 130000  # Postgres 13
 
 
 async def check_database(settings: Settings, connect: Connect) -> list[Check]:
-    """Check the database, and how bodies are sealed. Raise ConfigError if the key cannot be used."""
+    """Check the database, and how bodies are encrypted. Raise ConfigError if the key cannot be used."""
     cipher = settings.journal.cipher()
     newest: list[bytes] = []
     try:
@@ -35,8 +35,8 @@ async def check_database(settings: Settings, connect: Connect) -> list[Check]:
                 ]
     except StoreError as error:
         found = Check("database", False, str(error))
-    warnings = [*_sealed_elsewhere(cipher, newest), *_head_file(settings.journal)]
-    return [found, Check("journal", True, _sealing(cipher), "; ".join(warnings))]
+    warnings = [*_encrypted_elsewhere(cipher, newest), *_head_file(settings.journal)]
+    return [found, Check("journal", True, _encryption(cipher), "; ".join(warnings))]
 
 
 async def read_current(
@@ -72,11 +72,11 @@ async def check_operators(connect: Connect | None) -> list[Check]:
     ]
 
 
-def _sealed_elsewhere(cipher: Cipher, newest: list[bytes]) -> Iterator[str]:
-    """Yield a warning if a daemon sealed one of the ``newest`` bodies with a key that is not configured."""
+def _encrypted_elsewhere(cipher: Cipher, newest: list[bytes]) -> Iterator[str]:
+    """Yield a warning if a daemon encrypted one of the ``newest`` bodies with a key that is not configured."""
     try:
         for body in filter(None, newest):
-            cipher.open(body)
+            cipher.decrypt(body)
     except StoreError as error:
         yield str(error)
 
@@ -87,15 +87,19 @@ def _head_file(journal: Journal) -> Iterator[str]:
         yield f"the folder of journal.checkpoint_file, {path.parent}, does not exist: create it, or correct the path"
 
 
-def _sealing(cipher: Cipher) -> str:
+def _encryption(cipher: Cipher) -> str:
     if cipher.present is None:
         if cipher.held:
-            return f"bodies are not sealed; old keys open older bodies: {', '.join(cipher.held)}"
-        return "bodies are not sealed: set journal.encryption_key_file to seal them"
-    detail = f"bodies are sealed with the key {cipher.present.hex()}"
+            return (
+                f"bodies are not encrypted; old keys decrypt older bodies: {', '.join(cipher.held)}"
+            )
+        return "bodies are not encrypted: set journal.encryption_key_file to encrypt them"
+    detail = f"bodies are encrypted with the key {cipher.present.hex()}"
     if old := len(cipher.held) - 1:
         detail += (
-            "; 1 old key opens older bodies" if old == 1 else f"; {old} old keys open older bodies"
+            "; 1 old key decrypts older bodies"
+            if old == 1
+            else f"; {old} old keys decrypt older bodies"
         )
     return detail
 

@@ -109,7 +109,7 @@ class Search:
         )
 
     def _in_body(self, body: bytes) -> bool:
-        content = self.cipher.open(body)
+        content = self.cipher.decrypt(body)
         return self.who.speaks(content) or self.who.refers(content)
 
     def _judge(self, row: asyncpg.Record, found: Rows) -> None:

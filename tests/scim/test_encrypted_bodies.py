@@ -14,7 +14,7 @@ from calscim.config import Scim
 from calscim.directory import imported_users
 from calscim.directory.group_commit import Batch
 from calscim.directory.imported_users import Account
-from calscim.encryption import cipher, key_id, new_key, sealed_with
+from calscim.encryption import cipher, encrypted_with, key_id, new_key
 from calscim.journal import chain
 from calscim.postgres.outages import ConnectionLost
 from calscim.postgres.pool import Database
@@ -27,7 +27,7 @@ SECRET = "geheim-4711"
 
 
 @pytest.fixture
-async def sealed(database, provider):
+async def encrypted(database, provider):
     """The provider, with a daemon that has an encryption key."""
     async with await Database.open(database.dsn, cipher=cipher(KEY)) as db:
         server = TestServer(app(db, Scim(), SystemClock(), Metrics(CollectorRegistry())))
@@ -46,21 +46,23 @@ async def bodies(provider) -> list[bytes]:
     return [row["body"] for row in await provider.journal()]
 
 
-async def test_a_request_cannot_be_read_in_the_table(sealed):
-    number = await sealed.user("ann@acme.example", nobody_knows=SECRET)
-    await sealed("PATCH", f"/Users/{number}", {"Operations": [], "nobody_knows": SECRET})
-    await sealed("PUT", f"/Users/{number}", user("ann@acme.example", nobody_knows=SECRET))
+async def test_a_request_cannot_be_read_in_the_table(encrypted):
+    number = await encrypted.user("ann@acme.example", nobody_knows=SECRET)
+    await encrypted("PATCH", f"/Users/{number}", {"Operations": [], "nobody_knows": SECRET})
+    await encrypted("PUT", f"/Users/{number}", user("ann@acme.example", nobody_knows=SECRET))
 
-    found = await bodies(sealed)
+    found = await bodies(encrypted)
 
-    assert [sealed_with(body) for body in found] == [key_id(KEY)] * len(found)
+    assert [encrypted_with(body) for body in found] == [key_id(KEY)] * len(found)
     assert not any(SECRET.encode() in body for body in found)
-    assert [SECRET.encode() in sealed.db.cipher.open(body) for body in found] == [True] * len(found)
+    assert [SECRET.encode() in encrypted.db.cipher.decrypt(body) for body in found] == [True] * len(
+        found
+    )
 
 
-async def test_a_refused_request_and_an_operation_in_bulk_are_sealed_as_well(sealed):
-    await sealed.user("ann@acme.example")
-    assert (await sealed("POST", "/Users", user("ann@acme.example", x=SECRET))).status == 409
+async def test_a_refused_request_and_an_operation_in_bulk_are_encrypted_as_well(encrypted):
+    await encrypted.user("ann@acme.example")
+    assert (await encrypted("POST", "/Users", user("ann@acme.example", x=SECRET))).status == 409
     twice = {
         "method": "POST",
         "path": "/Users",
@@ -73,40 +75,44 @@ async def test_a_refused_request_and_an_operation_in_bulk_are_sealed_as_well(sea
         "bulkId": "2",
         "data": user("bob@acme.example", x=SECRET),
     }
-    await sealed("POST", "/Bulk", {"Operations": [twice, again]})
+    await encrypted("POST", "/Bulk", {"Operations": [twice, again]})
 
-    rows = (await sealed.journal())[1:]
+    rows = (await encrypted.journal())[1:]
 
     assert [row["kind"] for row in rows] == ["refused", "scim", "refused"]
     for row in rows:
         assert SECRET.encode() not in row["body"]
-        assert SECRET.encode() in sealed.db.cipher.open(row["body"])
+        assert SECRET.encode() in encrypted.db.cipher.decrypt(row["body"])
 
 
-async def test_a_password_is_not_even_sealed(sealed):
-    await sealed.user("ann@acme.example", password=SECRET)
+async def test_a_password_is_not_even_encrypted(encrypted):
+    await encrypted.user("ann@acme.example", password=SECRET)
 
-    (body,) = await bodies(sealed)
+    (body,) = await bodies(encrypted)
 
-    assert SECRET.encode() not in sealed.db.cipher.open(body)
+    assert SECRET.encode() not in encrypted.db.cipher.decrypt(body)
 
 
-async def test_an_imported_user_is_sealed_and_returned(sealed):
+async def test_an_imported_user_is_encrypted_and_returned(encrypted):
     await imported_users.import_accounts(
-        sealed.db, "acme", sealed.directory.id, [Account(7, "old@acme.example", "Old", "Hand")], "r"
+        encrypted.db,
+        "acme",
+        encrypted.directory.id,
+        [Account(7, "old@acme.example", "Old", "Hand")],
+        "r",
     )
 
-    (body,) = await bodies(sealed)
+    (body,) = await bodies(encrypted)
 
-    assert sealed_with(body) == key_id(KEY)
-    assert b"old@acme.example" in sealed.db.cipher.open(body)
+    assert encrypted_with(body) == key_id(KEY)
+    assert b"old@acme.example" in encrypted.db.cipher.decrypt(body)
 
 
-async def test_the_chain_verifies_without_the_key(sealed, provider):
-    number = await sealed.user("ann@acme.example")
-    await sealed("POST", "/Groups", {"schemas": [GROUP], "displayName": "Sales"})
+async def test_the_chain_verifies_without_the_key(encrypted, provider):
+    number = await encrypted.user("ann@acme.example")
+    await encrypted("POST", "/Groups", {"schemas": [GROUP], "displayName": "Sales"})
     await provider.user("bob@acme.example")
-    await sealed("DELETE", f"/Users/{number}")
+    await encrypted("DELETE", f"/Users/{number}")
 
     verdict = await chain.verify(provider.db)
 
@@ -114,22 +120,24 @@ async def test_the_chain_verifies_without_the_key(sealed, provider):
     assert verdict.rows >= 4
 
 
-async def test_daemons_with_different_keys_and_with_none_serve_together(sealed, provider, database):
+async def test_daemons_with_different_keys_and_with_none_serve_together(
+    encrypted, provider, database
+):
     """A daemon with the old key only still writes, and one with both keys reads everything."""
     later = new_key()
     async with await Database.open(database.dsn, cipher=cipher(later, [KEY])) as new:
         server = TestServer(app(new, Scim(), SystemClock(), Metrics(CollectorRegistry())))
         await server.start_server()
         base = str(server.make_url(f"/scim/v2/{provider.directory.id}"))
-        newer = replace(sealed, base=base, db=new)
+        newer = replace(encrypted, base=base, db=new)
 
         await newer.user("ann@acme.example")
-        await sealed.user("bob@acme.example")
+        await encrypted.user("bob@acme.example")
         await provider.user("cem@acme.example")
-        found = await bodies(sealed)
+        found = await bodies(encrypted)
 
-        assert [sealed_with(body) for body in found] == [key_id(later), key_id(KEY), None]
-        assert all(b"userName" in new.cipher.open(body) for body in found)
+        assert [encrypted_with(body) for body in found] == [key_id(later), key_id(KEY), None]
+        assert all(b"userName" in new.cipher.decrypt(body) for body in found)
         assert (await chain.verify(provider.db)).broken == ()
         await server.close()
 
@@ -137,10 +145,12 @@ async def test_daemons_with_different_keys_and_with_none_serve_together(sealed, 
 @pytest.mark.parametrize(
     ("method", "status"), [("POST", 201), ("PUT", 200), ("PATCH", 200), ("DELETE", 204)]
 )
-async def test_a_sealed_change_whose_reply_was_lost_is_found(sealed, monkeypatch, method, status):
-    """Sealing the body again would give other bytes, and the look-up would find nothing."""
-    number = await sealed.user("ann@acme.example")
-    before = len(await bodies(sealed))
+async def test_a_encrypted_change_whose_reply_was_lost_is_found(
+    encrypted, monkeypatch, method, status
+):
+    """Encrypting the body again would give other bytes, and the look-up would find nothing."""
+    number = await encrypted.user("ann@acme.example")
+    before = len(await bodies(encrypted))
     lost = losing(monkeypatch)
     told = {
         "POST": user("bob@acme.example"),
@@ -150,11 +160,11 @@ async def test_a_sealed_change_whose_reply_was_lost_is_found(sealed, monkeypatch
     }
 
     path = "/Users" if method == "POST" else f"/Users/{number}"
-    answer = await sealed(method, path, told[method])
+    answer = await encrypted(method, path, told[method])
 
     assert lost
     assert answer.status == status
-    assert len(await bodies(sealed)) == before + 1
+    assert len(await bodies(encrypted)) == before + 1
 
 
 def losing(monkeypatch) -> list[Sequence[Any]]:
