@@ -57,3 +57,9 @@ WHERE l.organization = o.name AND l.term = o.term AND l.holder = $2;
 -- name: get
 -- The holder of an organization's lease.
 SELECT holder, term, expires_at > clock_timestamp() AS held FROM calscim.leases WHERE organization = $1;
+
+-- name: is_held
+-- Whether the daemon still holds this term of an organization's lease.
+SELECT EXISTS (
+    SELECT FROM calscim.leases
+    WHERE organization = $1 AND holder = $2 AND term = $3 AND expires_at > clock_timestamp());

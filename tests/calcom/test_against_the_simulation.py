@@ -42,6 +42,9 @@ class Silent:
     async def begin(self, action, request_id):
         return 1
 
+    async def confirm(self):
+        pass
+
     async def finish(self, action_id, outcome):
         pass
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from calscim.calcom.writer import CallResult, Writer
+from calscim.calcom.writer import INTERRUPTED, CallResult, Writer
 from calscim.planner.actions import (
     ChangeOrgRole,
     ChangePreferences,
@@ -20,6 +20,8 @@ from tests.calcom.prepared_actions import (
     ADD,
     CREATE,
     DEPROVISION,
+    HALF_MEMBER,
+    KNOWN,
     REMOVE,
     ROLE,
     UPDATE,
@@ -66,6 +68,52 @@ async def test_nothing_is_sent_when_the_row_cannot_be_begun(client, calcom):
         await Writer(client, diary).perform(DEPROVISION, "r")
 
     assert (calcom.sent, diary.rows) == ([], [])
+
+
+LOCAL = replace(CREATE, preferences=Preferences("en", None, ""))
+
+
+@pytest.mark.parametrize(
+    ("action", "method", "path", "status"),
+    [
+        (LOCAL, "POST", "/users", 400),
+        (KNOWN, "POST", "/memberships", 400),
+        (HALF_MEMBER, "PATCH", "/users/105", 403),
+    ],
+)
+async def test_no_second_call_is_sent_when_the_lease_is_over(
+    client, calcom, clock, action, method, path, status
+):
+    """The first call used up the budget, and the wait for the second one outlasts the lease."""
+
+    class Expiring(Diary):
+        async def begin(self, action, request_id):
+            self.until = clock.monotonic() + 15
+            return await super().begin(action, request_id)
+
+        async def confirm(self):
+            if clock.monotonic() >= self.until:
+                raise RuntimeError("the lease is over")
+
+    calcom.refuse(
+        method,
+        ROOT + path,
+        status,
+        message="IsUserInOrg - user is not part of the org",
+        details=invalid("locale"),
+        headers={
+            "X-RateLimit-Limit-Default": "120",
+            "X-RateLimit-Remaining-Default": "0",
+            "X-RateLimit-Reset-Default": "60",
+        },
+    )
+    diary = Expiring(calcom)
+
+    with pytest.raises(RuntimeError, match="the lease is over"):
+        await Writer(client, diary).perform(action, "r")
+
+    assert len(calcom.sent) == 1
+    assert diary.outcomes == [INTERRUPTED]
 
 
 async def test_a_call_that_is_cut_off_is_finished_as_unknown(client, calcom, diary, monkeypatch):

@@ -3,6 +3,7 @@
 import pytest
 
 from calscim.reconciler.state import leases
+from calscim.reconciler.state.attempts import Attempts
 from calscim.reconciler.state.leases import LeaseLost
 
 
@@ -55,3 +56,14 @@ async def test_a_holder_that_forgot_its_lease_retakes_it_at_once_with_a_new_term
     assert second.term > first.term
     with pytest.raises(LeaseLost):
         await leases.renew(db, first)
+
+
+async def test_an_attempt_goes_on_only_under_its_own_term(db):
+    lease = await leases.take(db, "acme", "one")
+    attempts = Attempts(db, lease, 1, "hash")
+    await attempts.confirm()
+
+    await leases.take(db, "acme", "one")
+
+    with pytest.raises(LeaseLost, match="nothing more was sent"):
+        await attempts.confirm()

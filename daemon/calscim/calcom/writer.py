@@ -72,6 +72,10 @@ class ActionLog(Protocol):
         """Record an attempt and return its id. Raise if nothing may be sent."""
         ...
 
+    async def confirm(self) -> None:
+        """Raise if nothing more may be sent. The writer asks before a second call of an attempt."""
+        ...
+
     async def finish(self, action_id: int, result: CallResult) -> None:
         """Record the outcome. It is called once for each ``begin``, also if the call was interrupted."""
         ...
@@ -118,7 +122,7 @@ class Writer:
         self._open_span = open_span
 
     async def perform(self, action: Action, request_id: str) -> CallResult:
-        """Perform an action and return the outcome. Only ``begin`` raises, never the call.
+        """Perform an action and return the outcome. Only ``begin`` and ``confirm`` raise, never the call.
 
         The permit is acquired first, so that there is no wait between ``begin``, which checks that this process may
         still write, and the call.
@@ -138,6 +142,12 @@ class Writer:
                 await asyncio.shield(self._log.finish(attempt_id, result))
             span.set(outcome=result.outcome.value, request_id=request_id)
         return result
+
+    async def _next_permit(self, permit: RatePermit) -> RatePermit:
+        """Return the permit of a further call of an attempt, whose wait may have outlasted the lease."""
+        permit = await self._client.acquire_permit(permit.request_id)
+        await self._log.confirm()
+        return permit
 
     async def _send(self, action: Action, permit: RatePermit) -> CallResult:
         client = self._client
@@ -204,7 +214,7 @@ class Writer:
             left_out += [f"Cal.com refused the {name} {body[name]}: left out" for name in refused]
             body = {name: value for name, value in body.items() if name not in refused}
             if body:
-                permit = await self._client.acquire_permit(permit.request_id)
+                permit = await self._next_permit(permit)
         return None, "; ".join(left_out)
 
     async def _create(self, action: CreateUser, permit: RatePermit) -> CallResult:
@@ -230,7 +240,7 @@ class Writer:
                     impossible or error.kind is RemoteKind.NOT_FOUND
                 ):
                     return replace(_failed_outcome(action, error), invites_by_email=invites)
-                permit = await self._client.acquire_permit(permit.request_id)
+                permit = await self._next_permit(permit)
             else:
                 return replace(_outcome_of(invited.member), invites_by_email=True)
         attached = await self._client.attach(
@@ -242,7 +252,7 @@ class Writer:
         """Make a half-member pending; a member who has a Profile after all is left alone."""
         if await self._has_profile(_account(action), permit):
             return CallResult(Outcome.ALREADY, "the person has a Profile", cal_user=action.cal_user)
-        permit = await self._client.acquire_permit(permit.request_id)
+        permit = await self._next_permit(permit)
         row = await self._client.make_pending(permit, action.membership)
         return _outcome_of(row.member)
 

@@ -166,6 +166,9 @@ class AttemptLog:
         self._sent[action_id] = (action, request_id)
         return action_id
 
+    async def confirm(self) -> None:
+        await self.attempts.confirm()
+
     async def finish(self, action_id: int, result: CallResult) -> None:
         action, request_id = self._sent.pop(action_id)
         self._log(action, request_id, result)

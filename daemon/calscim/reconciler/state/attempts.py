@@ -59,6 +59,14 @@ class Attempts:
             raise LeaseLost(f"the lease of {self.lease.organization} is over; nothing was sent")
         return int(number)
 
+    async def confirm(self) -> None:
+        """Raise LeaseLost if the term is over: then nothing more may be sent."""
+        lease = self.lease
+        if not await self.db.fetchval(
+            sql("leases.is_held"), lease.organization, lease.holder, lease.term
+        ):
+            raise LeaseLost(f"the lease of {lease.organization} is over; nothing more was sent")
+
     async def finish(
         self,
         number: int,
