@@ -71,7 +71,7 @@ class RemoteKind(Enum):
     """The meaning of an answer of Cal.com, for the decision about what to do next."""
 
     UNREACHABLE = "unreachable"  # no answer, or a 5xx: the outcome of a write is unknown
-    THROTTLED = "throttled"  # 429: nothing happened; retry after retry_after
+    THROTTLED = "throttled"  # 429: nothing happened; the budget blocks the next calls
     AUTH = "auth"  # 401, or 403 about the key or the organization
     REJECTED = "rejected"  # 400, 403, 422: the same call will be refused again
     CONFLICT = "conflict"  # 409 and its dialects: it exists already
@@ -81,10 +81,7 @@ class RemoteKind(Enum):
 
 
 class RemoteError(CalscimError):
-    """Cal.com did not do what was asked. ``retry_after``: seconds, if Cal.com named a time.
-
-    ``properties``: the fields of the request that Cal.com reported as invalid.
-    """
+    """Cal.com did not do what was asked. ``properties``: the fields of the request that Cal.com reported as invalid."""
 
     def __init__(
         self,
@@ -93,13 +90,11 @@ class RemoteError(CalscimError):
         *,
         status: int | None = None,
         code: str | None = None,
-        retry_after: float | None = None,
         properties: tuple[str, ...] = (),
     ) -> None:
         self.kind = kind
         self.status = status
         self.code = code
-        self.retry_after = retry_after
         self.properties = properties
         super().__init__(message)
 

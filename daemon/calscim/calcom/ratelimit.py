@@ -1,15 +1,18 @@
-"""The X-RateLimit headers of a response, whatever the names of the limits are.
+"""The X-RateLimit headers of a response, whatever the names of the limits are, and Retry-After.
 
 Cal.com sends ``X-RateLimit-Limit-<Name>``, ``-Remaining-<Name>`` and ``-Reset-<Name>`` (seconds) for every limit of a
-key, and no Retry-After.
+key, and no Retry-After. A proxy in front of Cal.com may send Retry-After (RFC 9110 section 10.2.3) instead.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from calscim.calcom.rate_budget import WINDOW
 
 DEFAULT_BLOCK = 60.0  # seconds that Cal.com blocks a key if the response does not say
+MIN_BLOCK = 1.0  # seconds between a refusal and the next call, whatever the response says
 MAX_RESET = 3600.0  # seconds; a larger number is a timestamp or milliseconds
 _PREFIX = "x-ratelimit-"
 
@@ -62,7 +65,22 @@ def seconds_blocked(found: list[RateLimit]) -> float:
     """
     used_up = [limit for limit in found if limit.remaining in (0, None)] or found
     resets = [limit.reset_in for limit in used_up if limit.reset_in is not None]
-    return min(resets, default=DEFAULT_BLOCK)
+    return max(MIN_BLOCK, min(resets, default=DEFAULT_BLOCK))
+
+
+def parse_retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of Retry-After, at most MAX_RESET, or None without a usable value.
+
+    A date is compared with the Date of the same response, so that clocks need not agree.
+    """
+    value = headers.get("Retry-After", "")
+    seconds = _number(value)
+    if seconds is None:
+        until, sent = _date(value), _date(headers.get("Date", ""))
+        if until is None or sent is None:
+            return None
+        seconds = (until - sent).total_seconds()
+    return min(max(seconds, MIN_BLOCK), MAX_RESET)
 
 
 def _wait(limit: RateLimit) -> float:
@@ -84,3 +102,12 @@ def _number(value: str) -> float | None:
     except ValueError:
         return None
     return number if 0 <= number < float("inf") else None
+
+
+def _date(value: str) -> datetime | None:
+    """Return an HTTP date, or None for anything else. A date without a zone is in UTC (RFC 9110 section 5.6.7)."""
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return date.replace(tzinfo=UTC) if date.tzinfo is None else date

@@ -20,7 +20,12 @@ from calscim.calcom import errors as answers
 from calscim.calcom.errors import MalformedAnswer
 from calscim.calcom.metrics import Metrics
 from calscim.calcom.rate_budget import Budget
-from calscim.calcom.ratelimit import binding_limit, parse_rate_limits, seconds_blocked
+from calscim.calcom.ratelimit import (
+    binding_limit,
+    parse_rate_limits,
+    parse_retry_after,
+    seconds_blocked,
+)
 from calscim.clock import Clock
 from calscim.errors import RemoteError, RemoteKind
 from calscim.tracing import Tracing
@@ -215,10 +220,7 @@ class Transport:
         self._update_budget(answer)
         said = answers.decode(answer.text)
         if not 200 <= answer.status < 300:
-            error = answers.to_remote_error(method, path, answer.status, said)
-            if error.kind is RemoteKind.THROTTLED:
-                error.retry_after = seconds_blocked(parse_rate_limits(answer.headers))
-            raise error
+            raise answers.to_remote_error(method, path, answer.status, said)
         try:
             return parse(None if answer.status == 204 else answers.success_data(said))
         except MalformedAnswer as error:
@@ -238,7 +240,8 @@ class Transport:
                 now, limit=one.limit, remaining=one.remaining, reset_in=one.reset_in
             )
         if answer.status == 429:
-            self.budget.block(now, seconds_blocked(found))
+            seconds = parse_retry_after(answer.headers)
+            self.budget.block(now, seconds_blocked(found) if seconds is None else seconds)
 
     def _record_call(
         self, permit: RatePermit, method: str, path: str, status: str, began: float

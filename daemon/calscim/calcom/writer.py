@@ -50,7 +50,6 @@ class CallResult:
     cal_user: CalUserId | None = None
     membership: MembershipId | None = None
     accepted: bool | None = None
-    retry_after: float | None = None
     team: TeamId | None = None
     option: str | None = None
     invites_by_email: bool | None = None  # what the build has shown
@@ -378,4 +377,4 @@ def _failed_outcome(action: Action, error: RemoteError) -> CallResult:
                 Outcome.ALREADY, detail, cal_user=action.cal_user, option=change.option
             )
     served = error.kind is RemoteKind.UNREACHABLE and error.status == SERVER_ERROR
-    return CallResult(outcome, detail, retry_after=error.retry_after, served=served)
+    return CallResult(outcome, detail, served=served)
