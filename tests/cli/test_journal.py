@@ -22,6 +22,12 @@ def test_tail_shows_the_last_rows(calscim, okta):
     assert "directory.create" in calscim("journal", "tail").out
 
 
+def test_tail_takes_no_negative_number_of_rows(calscim):
+    ran = calscim("journal", "tail", "-n", "-5")
+
+    assert (ran.code, "'-5' is not a number: write 0 or more" in ran.err) == (64, True)
+
+
 def test_tail_filters_by_kind_request_time_and_organization(calscim, okta):
     request = calscim("journal", "tail", "--json").json[0]["request_id"]
 

@@ -44,3 +44,12 @@ async def test_a_parked_action_is_listed_with_its_reason_and_can_be_retried(
     [entry] = (await parked_actions.load(db, "acme")).values()
     assert entry.due_in <= 0
     assert not entry.refused
+
+
+def test_a_retry_of_a_person_without_parked_changes_says_so(calscim):
+    ran = calscim("parked", "retry", "typo@acme.example")
+
+    assert (ran.code, ran.out) == (
+        0,
+        "nothing of typo@acme.example is parked: see `calscim parked list`\n",
+    )

@@ -15,6 +15,7 @@ from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.journal_rows import row_options, wanted_rows
 from calscim.cli.output import dump, fields, lines, table
+from calscim.cli.parser import a_count
 from calscim.cli.places import chosen_organization, place_options
 from calscim.cli.progress import progress
 from calscim.cli.verbs import Verbs
@@ -43,7 +44,12 @@ def register(verbs: Verbs) -> None:
         ),
     )
     tail.add_argument(
-        "-n", dest="count", type=int, default=20, metavar="N", help="number of rows (default: 20)"
+        "-n",
+        dest="count",
+        type=a_count,
+        default=20,
+        metavar="N",
+        help="number of rows (default: 20)",
     )
     tail.add_argument(
         "--follow",

@@ -52,5 +52,9 @@ async def _retry(command: Command) -> None:
             counts[name] = await retry_parked(
                 db, name, command.arguments.person, editor=command.editor()
             )
-    total = counted(sum(counts.values()), "change")
-    command.output.data(counts, f"the daemon retries {total} in its next pass")
+    if total := sum(counts.values()):
+        said = f"the daemon retries {counted(total, 'change')} in its next pass"
+    else:
+        of = f" of {command.arguments.person}" if command.arguments.person else ""
+        said = f"nothing{of} is parked: see `calscim parked list`"
+    command.output.data(counts, said)

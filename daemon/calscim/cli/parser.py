@@ -95,6 +95,13 @@ class Parser(argparse.ArgumentParser):
         return f"there is no option {name}{suggestion}"
 
 
+def a_count(text: str) -> int:
+    """Read an argument that is a number of things."""
+    if not text.isascii() or not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number: write 0 or more")
+    return int(text)
+
+
 def did_you_mean(wrong: str, names: Iterable[str]) -> str:
     """Return ``: did you mean X?`` for the nearest names, or an empty string if none is near."""
     from difflib import get_close_matches  # noqa: PLC0415 - only errors need it

@@ -1,13 +1,12 @@
 """calscim user: list and show the users that identity providers have pushed."""
 
-import argparse
-
 from rich.console import Group
 
 from calscim.admin.people import search_users, show_user
 from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import dump, fields, lines, table
+from calscim.cli.parser import a_count
 from calscim.cli.places import chosen_directory, chosen_organization, place_options
 from calscim.cli.verbs import Verbs
 from calscim.wording import moment
@@ -35,7 +34,7 @@ def register(verbs: Verbs) -> None:
     either.add_argument("--inactive", action="store_true", help="only users that are not active")
     listing.add_argument(
         "--limit",
-        type=_limit,
+        type=a_count,
         default=_SHOWN,
         metavar="N",
         help=f"at most N users (default: {_SHOWN}); 0: all",
@@ -49,12 +48,6 @@ def register(verbs: Verbs) -> None:
     )
     show.add_argument("user", metavar="USER", help="userName, address, externalId or id")
     show.add_argument("--directory", metavar="D", help="only in this directory, by id or name")
-
-
-def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number: write 0 or more")
-    return int(text)
 
 
 async def _list(command: Command) -> None:
