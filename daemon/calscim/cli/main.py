@@ -32,7 +32,7 @@ VERBS = {
     "sync": ("sync", "ask the running daemon for a full pass and wait for it"),
     "approve": ("holds", "release exactly one held plan"),
     "reject": ("holds", "record that a held plan is not wanted"),
-    "status": ("status", "show directories, last pass, drift, held, parked, budget, lease"),
+    "status": ("status", "show the state of each organization and directory"),
     "explain": ("explain", "explain why a person is or is not on a team"),
     "parked": ("parked", "list and retry changes of Cal.com that failed"),
     "config": ("config", "show the configuration as calscim reads it"),
