@@ -16,6 +16,8 @@ ELSEWHERE = {
 } | {f"docs/{page}": "tests/guide/test_played_pages.py plays the page" for page in PLAYED}
 # Commands that cannot run on the installation, by their first words.
 NOT_HERE = {
+    "console end-sessions": "needs a person who is signed in; tests/cli/test_console.py",
+    "console sessions": "needs a configuration with a console; tests/cli/test_console.py",
     "demo": "plays its own story; tests/app/test_playground.py",
     "install": "writes to the system; tests/cli/test_install.py",
     "journal archive 2026-03": "needs a journal of that month; tests/cli/test_journal_archive.py",
