@@ -137,6 +137,7 @@ async def test_userinfo_of_another_person_gives_nothing(site, provider):
         ({"email": "bob@acme.example"}, "is missing or empty"),
         ({"email": "bob@acme.example", "groups": ["Sales"]}, "none of the 1 groups"),
         ({"email": "ann@acme.example", "email_verified": False}, "is missing or empty"),
+        ({"email": "ann@acme.example", "email_verified": "false"}, "is missing or empty"),
         ({"email": "bob@acme.example", "groups": {"not": "a list"}}, "is missing or empty"),
     ],
 )

@@ -4,9 +4,11 @@ import re
 
 import pytest
 from structlog.testing import capture_logs
+from yarl import URL
 
 from calscim.console.application import page_routes
 from calscim.console.security import HEADERS, hosts
+from tests.support.console_site import console_site
 
 FORM = {"name": "Okta", "provider": "okta-scim-v2"}
 PAGES = ("/", "/directories", "/mapping", "/plan", "/people", "/activity", "/settings")
@@ -45,6 +47,7 @@ async def test_the_token_of_another_session_is_refused(site, browser, owner):
         {"Origin": "https://evil.example"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Origin": "null", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "http://["},
     ],
 )
 async def test_a_form_of_another_site_changes_nothing(site, browser, owner, headers):
@@ -52,6 +55,73 @@ async def test_a_form_of_another_site_changes_nothing(site, browser, owner, head
 
     assert (await browser.send("/directories", FORM, **headers)).status == 403
     assert await directories(owner) == 0
+
+
+async def test_a_proxy_may_add_the_port_of_the_scheme_to_the_host(db, owner):
+    async with console_site(db, public_url="http://calscim.example.com") as site:
+        browser = await site.browser()
+        proxied = {"Host": "calscim.example.com:80", "Origin": "http://calscim.example.com"}
+        link = (await site.link()).removeprefix("http://calscim.example.com")
+        await browser.open(link, **proxied)
+
+        await browser.send("/directories", FORM, **proxied)
+
+    assert await directories(owner) == 1
+
+
+LARGE, NUL = "9" * 30, "%00"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"/people?q={NUL}", 400),
+        (f"/people/acme/{NUL}", 400),
+        (f"/activity/{NUL}/1", 400),
+        ("/activity?since=0001-01-01T00:00%2B14:00", 400),
+        (f"/mapping?change={LARGE}", 404),
+    ],
+)
+async def test_an_address_that_postgres_cannot_store_is_no_fault_of_the_page(
+    site, browser, path, status
+):
+    answer = await browser.open(URL(site.url + path, encoded=True))
+
+    assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/plan/reject", {"hash": "\0"}),
+        ("/sessions/end", {"session": LARGE}),
+        ("/mapping/preview", {"mapping": LARGE}),
+    ],
+)
+async def test_a_field_that_postgres_cannot_store_is_no_fault_of_the_page(browser, path, form):
+    await browser.open("/")
+
+    assert (await browser.send(path, form)).status in {400, 404}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("multipart/form-data", b"x"),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx',
+        ),
+        ("application/x-www-form-urlencoded; charset=none", b"x=\xff"),
+        ("application/x-www-form-urlencoded", b"x=\xff"),
+    ],
+)
+async def test_a_form_that_cannot_be_read_is_refused(site, browser, content_type, body):
+    headers = {"Content-Type": content_type}
+
+    async with browser.session.post(site.url + "/plan/approve", data=body, headers=headers) as sent:
+        assert sent.status == 400
+        assert "Open the page again" in await sent.text()
 
 
 async def test_another_host_is_refused(site, browser):
@@ -143,7 +213,7 @@ async def test_a_failing_page_names_the_line_of_the_log(site, browser, monkeypat
     async def fail(*_args, **_kwargs):
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("calscim.console.pages.overview.status", fail)
+    monkeypatch.setattr("calscim.console.pages.overview.current_status", fail)
     with capture_logs() as logs:
         answer = await browser.open("/")
 

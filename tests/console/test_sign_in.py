@@ -33,6 +33,15 @@ async def test_a_link_signs_in_once(site):
     assert "used before" in again.text
 
 
+async def test_a_program_that_looks_at_a_link_does_not_use_it_up(site):
+    browser, link = await site.browser(), await site.link()
+
+    async with browser.session.head(link) as looked:
+        assert looked.status == 405
+
+    assert (await browser.open(link)).title == "Overview"
+
+
 async def test_an_expired_link_does_not_sign_in(site, owner):
     link = await site.link()
     await owner.execute("UPDATE calscim.console_sign_ins SET expires_at = now() - interval '1 s'")

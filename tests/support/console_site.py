@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from calscim import admin
 from calscim.admin.console_access import ConsoleRole, create_link, link_url
@@ -51,9 +52,9 @@ class Browser:
     session: aiohttp.ClientSession
     form_token: str = ""
 
-    async def open(self, path: str, *, follow: bool = True, **headers: str) -> Answer:
+    async def open(self, path: str | URL, *, follow: bool = True, **headers: str) -> Answer:
         """Open a page."""
-        url = path if path.startswith("http") else self.site.url + path
+        url = path if str(path).startswith("http") else f"{self.site.url}{path}"
         async with self.session.get(url, headers=headers, allow_redirects=follow) as response:
             return await self._answer(response)
 
@@ -159,7 +160,8 @@ async def console_site(
         )
         listen = f"127.0.0.1:{free_port()}"
         url = f"http://{listen}"
-        configured = Console(listen=listen, public_url=url, oidc=oidc, **console)
+        console = {"public_url": url, **console}
+        configured = Console(listen=listen, oidc=oidc, **console)
         settings = Settings(
             Database(dsn="postgresql://calscim@localhost/calscim"),
             organizations=(organization,),

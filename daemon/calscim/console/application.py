@@ -33,9 +33,10 @@ def console_app(known: Services) -> web.Application:
         middlewares=[
             answer_errors,
             security.check_host(allowed),
+            security.check_address,
             security.load_session,
             security.check_role,
-            security.check_form,
+            security.check_form(allowed),
         ],
     )
     app[SERVICES] = known

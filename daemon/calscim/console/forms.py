@@ -1,5 +1,6 @@
 """Reads the fields of posted forms."""
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import TypeVar
@@ -15,14 +16,19 @@ from calscim.errors import UsageError
 
 E = TypeVar("E", bound=Enum)
 
+_NUMBER = re.compile("[0-9]{1,18}")  # fits a bigint of Postgres
+
 
 async def posted(request: web.Request) -> dict[str, str]:
     """Return the fields of the form, without white space around them. Files are left out."""
-    return {
+    fields = {
         name: value.strip()
         for name, value in (await request.post()).items()
         if isinstance(value, str)
     }
+    if any("\0" in value for value in fields.values()):
+        raise UsageError("a field contains a NUL character: remove it, and send the form again")
+    return fields
 
 
 def needed(form: Mapping[str, str], name: str, label: str) -> str:
@@ -43,10 +49,10 @@ def chosen(form: Mapping[str, str], name: str, label: str, choices: type[E]) -> 
 
 def number(form: Mapping[str, str], name: str) -> int:
     """Return a number that the console itself put into the form; raise UsageError if it is none."""
-    try:
-        return int(form.get(name, ""))
-    except ValueError:
-        raise UsageError("the form is not complete: open the page again") from None
+    text = form.get(name, "")
+    if not _NUMBER.fullmatch(text):
+        raise UsageError("the form is not complete: open the page again")
+    return int(text)
 
 
 def organization_of(request: web.Request, name: str | None) -> Organization:

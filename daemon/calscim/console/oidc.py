@@ -284,7 +284,9 @@ class Provider:
 
     def _identity(self, claims: Mapping[str, Any], id_token: str) -> Identity:
         address = claims.get("email")
-        if not isinstance(address, str) or claims.get("email_verified") is False:
+        # Some providers send it as text: https://docs.aws.amazon.com/cognito/latest/developerguide/userinfo-endpoint.html
+        is_unverified = str(claims.get("email_verified", True)).lower() == "false"
+        if not isinstance(address, str) or is_unverified:
             address = None
         groups = claims.get(self._settings.roles_claim)
         given = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []

@@ -1,7 +1,7 @@
 """Middlewares of every request: the host, the session, the role, and the token that every form sends."""
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NoReturn, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -13,7 +13,7 @@ from calscim.admin import console_access
 from calscim.admin.console_access import ConsoleRole
 from calscim.config.addresses import Tcp, address, is_local
 from calscim.console import cookies
-from calscim.console.errors import ForbiddenError, HostError, SignInNeeded
+from calscim.console.errors import ForbiddenError, HostError, PageError, SignInNeeded
 from calscim.console.services import services, session_or_none, set_session
 
 log = structlog.get_logger()
@@ -25,6 +25,7 @@ PUBLIC = ("/sign-in", "/static/")
 FORM_TOKEN = "form_token"  # noqa: S105 - the name of the field
 LIVE = "X-Calscim-Live"  # the header of requests that an open page makes by itself
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
+_OWN_SITES = frozenset({"same-origin", "none"})
 _ROLES: dict[Handler, ConsoleRole] = {}
 
 HEADERS = {
@@ -92,6 +93,14 @@ def check_host(
 
 
 @web.middleware
+async def check_address(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse an address with a NUL character, which Postgres does not store in a text."""
+    if "\0" in request.path or "\0" in request.query_string:
+        raise PageError("The address contains a NUL character. Remove it.")
+    return await handler(request)
+
+
+@web.middleware
 async def load_session(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find the session of the cookie. Without one, only sign-in pages and static files are answered."""
     known = services(request)
@@ -133,29 +142,41 @@ async def check_role(request: web.Request, handler: Handler) -> web.StreamRespon
     return await handler(request)
 
 
-@web.middleware
-async def check_form(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse a change that did not come from one of the console's own forms."""
-    if request.method in _SAFE_METHODS:
+def check_form(
+    allowed: frozenset[str],
+) -> Middleware:
+    """Return the middleware that refuses a change that did not come from one of the console's own forms.
+
+    ``allowed``: the hosts of the console, with and without the port that a proxy may add to the Host header.
+    """
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method in _SAFE_METHODS:
+            return await handler(request)
+        origin = request.headers.get("Origin", "null").lower()
+        is_foreign = origin != "null" and origin.partition("://")[2] not in allowed
+        if is_foreign or request.headers.get("Sec-Fetch-Site", "none") not in _OWN_SITES:
+            _refuse(request, "another site sent the form")
+        found = session_or_none(request)
+        if found is not None:
+            sent = (await _form(request)).get(FORM_TOKEN)
+            if not isinstance(sent, str) or not hmac.compare_digest(
+                sent.encode(), found.form_token.encode()
+            ):
+                _refuse(request, "the form's token is missing or belongs to another session")
         return await handler(request)
-    origin = request.headers.get("Origin")
-    is_foreign = (
-        origin not in {None, "null"}
-        and urlsplit(str(origin)).netloc.lower() != request.host.lower()
-    )
-    if is_foreign or request.headers.get("Sec-Fetch-Site", "same-origin") not in {
-        "same-origin",
-        "none",
-    }:
-        _refuse(request, "another site sent the form")
-    found = session_or_none(request)
-    if found is not None:
-        sent = (await request.post()).get(FORM_TOKEN)
-        if not isinstance(sent, str) or not hmac.compare_digest(
-            sent.encode(), found.form_token.encode()
-        ):
-            _refuse(request, "the form's token is missing or belongs to another session")
-    return await handler(request)
+
+    return middleware
+
+
+async def _form(request: web.Request) -> Mapping[str, object]:
+    try:
+        return await request.post()
+    except (ValueError, LookupError):  # no form, cut off, or in an unknown encoding
+        raise PageError(
+            "The form cannot be read. Open the page again, and send its form."
+        ) from None
 
 
 def _refuse(request: web.Request, reason: str) -> NoReturn:

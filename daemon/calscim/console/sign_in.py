@@ -35,9 +35,10 @@ class SignIn:
         """Return the routes."""
         return [
             web.get("/sign-in", self._page),
-            web.get("/sign-in/begin", self._begin),
-            web.get("/sign-in/callback", self._callback),
-            web.get("/sign-in/link", self._link),
+            # HEAD, with which mail and chat programs look at links, must not use one up.
+            web.get("/sign-in/begin", self._begin, allow_head=False),
+            web.get("/sign-in/callback", self._callback, allow_head=False),
+            web.get("/sign-in/link", self._link, allow_head=False),
             web.post("/sign-out", self._sign_out),
         ]
 

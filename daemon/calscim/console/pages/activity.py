@@ -167,11 +167,11 @@ def _moment(filters: Mapping[str, str], name: str) -> datetime | None:
         return None
     try:
         read = datetime.fromisoformat(text)
-    except ValueError:
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UsageError(
             f"{text!r} is not a time: write it as 2026-11-29 or 2026-11-29T10:00Z"
         ) from None
-    return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def _pretty(row: JournalRow) -> str:

@@ -1,5 +1,6 @@
 """Mapping: a row for each team with its groups, "Add group name", and a preview before anything is saved."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from aiohttp import web
@@ -70,8 +71,8 @@ async def show(request: web.Request) -> web.StreamResponse:
     editing = None
     if team := request.query.get("add"):
         editing = Editing(team, {"role": Role.MEMBER.value, "mode": Mode.MANAGED.value})
-    elif wanted := request.query.get("change"):
-        row = await _saved(request, wanted)
+    elif "change" in request.query:
+        row = await _saved(request, request.query, "change")
         editing = Editing(_key(row), {"role": row.role.value, "mode": row.mode.value}, row)
     return await _table(request, editing)
 
@@ -151,7 +152,7 @@ def _check_unchanged(seen: str, rows: list[MappingRow]) -> None:
 
 
 async def _editing(request: web.Request, form: dict[str, str]) -> Editing:
-    row = await _saved(request, form["mapping"]) if form.get("mapping") else None
+    row = await _saved(request, form, "mapping") if form.get("mapping") else None
     if row is not None and number(form, "seen") != row.seq:
         raise ConflictError(
             f"Another person has changed the mapping of {row.group} to {row.team_name} in the meantime. Nothing was "
@@ -202,10 +203,10 @@ async def _team(
     return resolve(teams, organization, key), None
 
 
-async def _saved(request: web.Request, wanted: str) -> MappingRow:
+async def _saved(request: web.Request, fields: Mapping[str, str], name: str) -> MappingRow:
     try:
-        return await admin.find_mapping(services(request).db, int(wanted))
-    except (ValueError, UsageError):
+        return await admin.find_mapping(services(request).db, number(fields, name))
+    except UsageError:
         raise NotFoundError(
             "There is no such mapping, or another person has removed it. Go back to Mapping."
         ) from None
