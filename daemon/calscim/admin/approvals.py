@@ -112,7 +112,7 @@ async def reject(
 ) -> Rejection | None:
     """Record that an operator does not want a held set. Return None if it is not held. UsageError if it is approved.
 
-    The set stays held until the groups change, or until it is approved after all. Notifications no longer remind of it.
+    The set stays held until the groups change, or until an operator approves it. Notifications no longer remind of it.
     """
     check_reason(reason)
     async with db.connection() as connection, connection.transaction():

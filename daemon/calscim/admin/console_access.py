@@ -113,7 +113,7 @@ async def begin_session(
     seconds: float,
     id_token: str | None,
 ) -> str:
-    """Begin a session that ends after ``seconds`` in any case; return its secret, for the cookie."""
+    """Begin a session that ends after ``seconds``, even if it is in use; return its secret, for the cookie."""
     secret, form_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     await db.execute(
         sql("console.create_session"),

@@ -51,7 +51,7 @@ async def create_directory(
     provider: str,
     paused: bool = False,
 ) -> Directory:
-    """Create a directory. Raise UsageError if the provider is unknown, or the name is taken in any case.
+    """Create a directory. Raise UsageError if the provider is unknown, or a directory has the name, ignoring case.
 
     ``paused``: the directory is paused from the start, until it is resumed.
     """
@@ -123,7 +123,7 @@ async def directories(db: Database, organization: str | None = None) -> list[Dir
 
 
 async def find_directory(db: Database, wanted: str) -> Directory:
-    """Return the directory of that id or name, in any case. Raise UsageError with similar names if there is none."""
+    """Return the directory of that id or name, ignoring case. Raise UsageError with similar names if there is none."""
     rows = await db.fetch(sql("directories.list"), wanted)
     if rows:
         return Directory(**rows[0])

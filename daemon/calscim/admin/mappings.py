@@ -234,7 +234,7 @@ async def change_mapping(
 async def move_mapping(
     db: "Database | Connection", editor: Editor, mapping: MappingRow, moved: Draft
 ) -> tuple[MappingRow, list[str]]:
-    """Replace a mapping by one to another team, in one transaction; return the new one with its warnings.
+    """Replace a mapping with one to another team, in one transaction; return the new one with its warnings.
 
     The new mapping has an id of its own: the old row stays as the reason why its people leave the old team.
     """

@@ -32,7 +32,7 @@ class ChannelStatus:
 
 @dataclass(frozen=True, slots=True)
 class ChannelTest:
-    """The result of a test message. ``reason``: why the channel did not take it."""
+    """The result of a test message. ``reason``: why the channel did not accept it."""
 
     channel: str
     delivered: bool

@@ -88,7 +88,7 @@ async def past_members(
 
 
 def _group(tables: Tables, directory: Directory, wanted: str, at: datetime | None) -> str:
-    """Return the group of that id, of that spelling, or of that name in any case."""
+    """Return the group of that id, of that spelling, or of that name, ignoring case."""
     called = {key: group.display_name for key, group in tables.groups.items()}
     for found in (
         [key for key in called if key == wanted],

@@ -83,7 +83,7 @@ async def status(
 
 
 def exit_status(found: Status) -> int:
-    """Return the exit code of `calscim plan`, judged by the last passes instead of a look at Cal.com.
+    """Return the exit code of `calscim plan`, judged by the last passes instead of by reading Cal.com.
 
     1: the database takes no change, Cal.com does not answer, something was not read, or there was no pass yet;
     3: something is held; 2: something is to be done, is parked, or is drift that has to last; 0: in sync.

@@ -57,7 +57,7 @@ class Connections:
         return True
 
     def release(self, peer: str) -> None:
-        """Count one connection less."""
+        """Count a closed connection."""
         client = client_network(peer)
         self._open -= 1
         self._of[client] -= 1

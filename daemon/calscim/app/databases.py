@@ -33,7 +33,9 @@ READINESS_TIMEOUT = 1.5  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Databases:
-    """``dsn``: the serving role's. ``bundled``: the Postgres that this daemon started, if it did.
+    """The daemon's connections to Postgres.
+
+    ``dsn``: the serving role's. ``bundled``: the Postgres that this daemon started, if it did.
 
     ``version``: of Postgres at the start; None if it was unreachable.
     """

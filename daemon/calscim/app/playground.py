@@ -60,7 +60,7 @@ class Playground:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``configuration`` None: there is none yet. ``port``: of the SCIM listener; 0: any free port."""
+    """What `calscim run` was asked for. ``configuration`` None: there is none yet. ``port``: of the SCIM listener; 0: any free port."""
 
     folder: Path
     configuration: Path | None

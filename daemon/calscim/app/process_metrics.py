@@ -17,7 +17,7 @@ SAMPLE_EVERY = 0.5  # seconds between two samples of the event loop's lag
 
 
 class ProcessMetrics:
-    """``pools``: by the name that the metrics show."""
+    """Collects the metrics of the process. ``pools``: by the name that the metrics show."""
 
     def __init__(self, registry: CollectorRegistry, pools: Mapping[str, Database]) -> None:
         ProcessCollector(registry=registry)

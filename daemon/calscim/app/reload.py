@@ -175,7 +175,7 @@ class Reloads:
         log_level: LogLevel,
         wake: Callable[[str], None],
     ) -> None:
-        """``wake``: called with the name of each organization that needs a full pass."""
+        """Begin without a reload. ``wake``: called with the name of each organization that needs a full pass."""
         self._wake = wake
         self.hangup = asyncio.Event()
         self._settings = settings

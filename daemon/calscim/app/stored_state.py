@@ -57,7 +57,7 @@ class StoredState:
 
 @dataclass(frozen=True, slots=True)
 class StateReader:
-    """``organizations`` and ``channels``: the names in the configuration."""
+    """Reads what the metrics show. ``organizations`` and ``channels``: the names in the configuration."""
 
     db: Database
     organizations: Sequence[str]

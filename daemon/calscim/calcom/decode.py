@@ -1,4 +1,4 @@
-"""The rows of Cal.com's responses as values. A malformed row makes its whole response malformed.
+"""Turns the rows of Cal.com's responses into values. A malformed row makes its whole response malformed.
 
 A list without that row would look as if a member had left. Source: Cal.com's OpenAPI document.
 """

@@ -92,7 +92,7 @@ class Transport:
         tracing: Tracing | None = None,
         send_traceparent: bool = False,
     ) -> None:
-        """``waiting`` is entered while a call waits for the rate limit or for Cal.com.
+        """Begin without a connection. ``waiting`` is entered while a call waits for the rate limit or for Cal.com.
 
         ``send_traceparent``: send the span of a call to Cal.com, if there is tracing.
         """

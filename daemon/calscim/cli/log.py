@@ -29,7 +29,7 @@ class LogLevelView:
 
 @dataclass(frozen=True, slots=True)
 class LogLevelReset:
-    """``reset``: a level was in effect, and has ended."""
+    """The result of `calscim log reset`. ``reset``: a level was in effect, and has ended."""
 
     reset: bool
 

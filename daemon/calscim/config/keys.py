@@ -44,7 +44,7 @@ def section_of(field: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """``name``: as written in the file; ``field``: of the dataclass."""
+    """A key of a section. ``name``: as written in the file; ``field``: of the dataclass."""
 
     name: str
     field: str

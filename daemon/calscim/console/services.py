@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """``provider`` None: people sign in only with links. ``effective``: the keys that the daemon runs with."""
+    """What the pages use.
+
+    ``provider`` None: people sign in only with links. ``effective``: the keys that the daemon runs with.
+    """
 
     running: Callable[[], Settings]
     console: Console

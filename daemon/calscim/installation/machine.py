@@ -23,7 +23,10 @@ _PACKAGED = ("/usr/lib/systemd/system/calscim.service", "/lib/systemd/system/cal
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """``root``: where its file system begins. ``is_booted``: its systemd runs. ``version``: of that systemd, else 0."""
+    """A machine or an image.
+
+    ``root``: where its file system begins. ``is_booted``: its systemd runs. ``version``: of that systemd, else 0.
+    """
 
     root: Path
     is_booted: bool

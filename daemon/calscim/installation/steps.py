@@ -31,7 +31,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Make a symbolic link."""
+    """Create a symbolic link."""
 
     path: Path
     target: Path

@@ -8,7 +8,10 @@ from calscim.postgres.queries import sql
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """``state``: created, exists, busy (try again), or default (journal_default has rows of that month)."""
+    """A partition of the journal.
+
+    ``state``: created, exists, busy (try again), or default (journal_default has rows of that month).
+    """
 
     name: str
     state: str

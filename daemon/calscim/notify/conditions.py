@@ -28,7 +28,9 @@ _EVENTS_BY_KIND = {"auth": Event.KEY_REFUSED, "throttled": Event.RATE_LIMIT_USED
 
 @dataclass(slots=True)
 class ConditionReader:
-    """``organizations``: those of the configuration. ``failing_passes``: incomplete full passes in a row.
+    """Reads the present conditions.
+
+    ``organizations``: those of the configuration. ``failing_passes``: incomplete full passes in a row.
 
     ``console_url``: the console's public URL; None without a console.
     """

@@ -36,7 +36,7 @@ _STORE_ERRORS = (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 @dataclass(slots=True)
 class FeedDelivery:
-    """``keep``: seconds for which events are kept; None: forever."""
+    """Delivers the change feed to channels. ``keep``: seconds for which events are kept; None: forever."""
 
     db: Database
     channels: Sequence[WebhookChannel]

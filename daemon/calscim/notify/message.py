@@ -14,7 +14,10 @@ MOST = 20  # messages in one text
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """``id`` stays the same when the message is delivered again. ``payload`` is the ``data`` of the JSON form."""
+    """A message to a channel.
+
+    ``id`` stays the same when the message is delivered again. ``payload`` is the ``data`` of the JSON form.
+    """
 
     id: UUID
     type: str

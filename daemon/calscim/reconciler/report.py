@@ -65,7 +65,7 @@ def build_report(
     window_left: float | None,
     lost: str | None = None,
 ) -> Report:
-    """``readable``: what could not be read may be when it is tried again.
+    """Return the report of a pass. ``readable``: what could not be read may be when it is tried again.
 
     ``lost``: why attributes that were read before could not be read; they are left as they are meanwhile.
     """

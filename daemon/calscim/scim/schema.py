@@ -67,7 +67,7 @@ class Type:
     extensions: dict[str, Attribute]  # an extension is a complex attribute named by its URN
 
     def top(self, name: str) -> Attribute | None:
-        """Return an attribute or an extension by its name in any case."""
+        """Return an attribute or an extension by its name, ignoring case."""
         low = name.lower()
         return self.attributes.get(low) or self.extensions.get(low)
 

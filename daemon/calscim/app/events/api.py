@@ -26,7 +26,7 @@ POLL = 1.0  # seconds between two looks for rows that are not announced, such as
 
 @dataclass(slots=True)
 class EventsApi:
-    """``keep``: seconds for which events are kept; None: forever."""
+    """Answers GET /v1/events. ``keep``: seconds for which events are kept; None: forever."""
 
     db: Database
     clock: Clock

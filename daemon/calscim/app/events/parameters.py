@@ -16,7 +16,7 @@ _NAMES = ("after", "limit", "wait")
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """``wait``: seconds to wait for an event if there is none."""
+    """The query of GET /v1/events. ``wait``: seconds to wait for an event if there is none."""
 
     after: int = 0
     limit: int = DEFAULT_LIMIT

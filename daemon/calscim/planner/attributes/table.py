@@ -10,7 +10,7 @@ from calscim.planner.policy import AttributeRule, Policy
 
 
 def find_attribute(attributes: Iterable[Attribute], wanted: str) -> Attribute | str:
-    """Find an attribute by slug, by name, or by either in any case; or return why that failed."""
+    """Find an attribute by slug, by name, or by either, ignoring case; or return why that failed."""
     every = list(attributes)
     key = attribute_key(wanted)
     for found in (

@@ -16,7 +16,7 @@ _MAIN = ("value", "display", "displayname", "formatted")
 
 
 def read_values(source: AttributePath, data: MappingOf[str, Any]) -> tuple[str, ...]:
-    """Return the distinct values at a path as text, the primary one first. Names match in any case."""
+    """Return the distinct values at a path as text, the primary one first. Names match, ignoring case."""
     if source.schema is not None:
         data = _part(data, source.schema) or {}
     found = _part(data, source.attribute)

@@ -14,7 +14,9 @@ from calscim.planner.people.preferences import cal_locale, cal_time_zone
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """``locale``, ``time_zone``: in Cal.com's spelling; None: the call leaves them out, and Cal.com keeps its own.
+    """A user's locale and time zone.
+
+    ``locale``, ``time_zone``: in Cal.com's spelling; None: the call leaves them out, and Cal.com keeps its own.
 
     ``record``: the directory's values, to be recorded once Cal.com has them. ``unmatched``: what the directory
     has and Cal.com does not know, in words.

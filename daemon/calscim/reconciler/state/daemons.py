@@ -14,7 +14,7 @@ ALIVE = 3 * EVERY  # seconds without a heartbeat after which a daemon counts as 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """``fingerprints``: by the key of the configuration, made with the ``salt``."""
+    """A running daemon. ``fingerprints``: by the key of the configuration, made with the ``salt``."""
 
     holder: str
     salt: bytes

@@ -146,7 +146,7 @@ def _remove_selected(
 
 
 def sub_attribute(attribute: Attribute, name: str) -> Attribute:
-    """Return a sub-attribute by its name in any case. Raise ScimError(400) if there is none."""
+    """Return a sub-attribute by its name, ignoring case. Raise ScimError(400) if there is none."""
     sub = attribute.subs.get(name.lower())
     if sub is None:
         raise ScimError(
