@@ -60,7 +60,10 @@ class Playground:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `calscim run` was asked for. ``configuration`` None: there is none yet. ``port``: of the SCIM listener; 0: any free port."""
+    """The options of ``calscim run``.
+
+    ``configuration`` None: there is none yet. ``port``: of the SCIM listener; 0: any free port.
+    """
 
     folder: Path
     configuration: Path | None

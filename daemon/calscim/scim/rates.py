@@ -14,7 +14,10 @@ BURST = 2.0
 
 @dataclass(slots=True)
 class Rates:
-    """Counts the requests of directories. ``default``: the requests per second of a directory without its own limit. None: no limit."""
+    """Counts the requests of directories.
+
+    ``default``: the requests per second of a directory without its own limit. None: no limit.
+    """
 
     clock: Clock
     default: int | None

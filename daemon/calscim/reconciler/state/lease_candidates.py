@@ -13,7 +13,10 @@ from calscim.reconciler.state.leases import DURATION, PATIENCE
 
 @dataclass(frozen=True, slots=True)
 class LeaseShare:
-    """A daemon's part of the organizations. ``share``: how many organizations a daemon should have; ``held``: how many it has."""
+    """A daemon's part of the organizations.
+
+    ``share``: how many organizations a daemon should have; ``held``: how many it has.
+    """
 
     share: int
     held: int

@@ -22,7 +22,10 @@ from calscim.scim.schema import GROUP_URN
 
 @dataclass(slots=True)
 class GroupChange:
-    """The change of a group. ``resource``: the attributes without the members; ``steps``: add, remove or replace, with raw ids."""
+    """The change of a group.
+
+    ``resource``: the attributes without the members; ``steps``: add, remove or replace, with raw ids.
+    """
 
     resource: dict[str, Any]
     steps: list[tuple[str, list[str]]] = field(default_factory=list)
