@@ -45,7 +45,7 @@ class Reader:
     async def people(
         self, expected: Collection[CalUserId] = ()
     ) -> Complete[dict[CalUserId, OrgMember]] | Incomplete:
-        """Return all members of the organization, pending or not."""
+        """Return all members of the organization, pending or not. There is always an owner among them."""
 
         def kept(row: OrgMembership) -> tuple[CalUserId, OrgMember] | None:
             is_own = row.team == self._client.organization_id
@@ -54,7 +54,12 @@ class Reader:
         members = RemoteList(
             "the organization's members", "/memberships", self._client.memberships, kept, PAGE
         )
-        return await read_list(members, self._client.paging, expected)
+        found = await read_list(members, self._client.paging, expected)
+        if isinstance(found, Complete) and not found.value:
+            return Incomplete(
+                "the organization's members were an empty list, but every organization has an owner"
+            )
+        return found
 
     async def teams(
         self, expected: Collection[TeamId] = ()

@@ -36,7 +36,7 @@ class TeamCatalog:
                 if error.kind is not RemoteKind.AUTH:
                     raise
         # A key may be allowed to list teams but not to read one. A refused key fails here too.
-        answer = await reader.teams()
+        answer = await reader.teams(expected=self.names.keys())
         if isinstance(answer, Incomplete):
             return answer.reason
         self.names = {team_id: team.name for team_id, team in answer.value.items()}

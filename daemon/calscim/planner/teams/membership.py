@@ -33,7 +33,8 @@ def plan_members(plan: Plan, context: PlanContext) -> Plan:
     for team in sorted(context.teams):
         members = context.observed.teams[team]
         if isinstance(members, Incomplete):
-            added.incomplete.append(f"team {context.team_name(team)}: {members.reason}")
+            name = context.observed.team_names.get(team, team)
+            added.incomplete.append(f"team {name}: {members.reason}")
         else:
             _TeamPlanner(context, joining, added, team, members.value).plan()
     return added.add_to(plan)
