@@ -33,7 +33,7 @@ UPDATE calscim.mappings SET removed_at = clock_timestamp(), removed_seq = $2 WHE
 SELECT seq FROM calscim.mappings WHERE id = $1 AND removed_at IS NULL FOR UPDATE;
 
 -- name: list
--- The mappings in use: all, one of them, or those of one directory or organization.
+-- The mappings in use: all, one of them, or those of one directory or organization. $4: only those that wait for a group.
 SELECT m.id, m.directory_id, d.name AS directory, d.organization, m.group_name, m.group_id::text, m.team_id,
        m.team_name, m.role, m.mode, m.seq, m.created_at, g.display_name, m.former_names,
        (SELECT count(*) FROM calscim.members e WHERE e.group_id = m.group_id) AS members,
@@ -49,6 +49,7 @@ WHERE m.removed_at IS NULL
   AND ($1::bigint IS NULL OR m.id = $1)
   AND ($2::text IS NULL OR m.directory_id = $2)
   AND ($3::text IS NULL OR d.organization = $3)
+  AND (NOT $4::boolean OR m.group_id IS NULL)
 ORDER BY d.organization, lower(d.name), m.group_name, m.id;
 
 -- name: rename_teams

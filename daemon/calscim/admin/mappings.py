@@ -138,16 +138,23 @@ async def preview_mapping(db: Database, drafted: Draft) -> list[str]:
 
 
 async def mappings(
-    db: "Database | Connection", *, directory: str | None = None, organization: str | None = None
+    db: "Database | Connection",
+    *,
+    directory: str | None = None,
+    organization: str | None = None,
+    waiting: bool = False,
 ) -> list[MappingRow]:
-    """Return the mappings of the directory with that id, of the organization, or all; without removed ones."""
-    rows = await db.fetch(sql("mappings.list"), None, directory, organization)
+    """Return the mappings of the directory with that id, of the organization, or all; without removed ones.
+
+    ``waiting``: only those that wait for a group, for which no members have to be counted.
+    """
+    rows = await db.fetch(sql("mappings.list"), None, directory, organization, waiting)
     return [_row(row) for row in rows]
 
 
 async def find_mapping(db: Database, number: int) -> MappingRow:
     """Return the mapping with that number. Raise UsageError if there is none."""
-    rows = await db.fetch(sql("mappings.list"), number, None, None)
+    rows = await db.fetch(sql("mappings.list"), number, None, None, False)
     if not rows:
         raise UsageError(f"there is no mapping {number}: see `calscim mapping list`")
     return _row(rows[0])
@@ -195,11 +202,10 @@ async def add_mapping(
                 drafted.mode.value,
                 seq,
             )
-            rows = await connection.fetch(sql("mappings.list"), None, None, directory.organization)
+            every = await mappings(connection, organization=directory.organization)
             warnings = [] if bound else await _unknown(connection, directory, group)
     except asyncpg.UniqueViolationError:
         raise UsageError(await _taken(db, directory, group, team)) from None
-    every = [_row(row) for row in rows]
     added = next(row for row in every if row.id == number)
     others = [
         row
@@ -227,7 +233,7 @@ async def change_mapping(
             connection, mapping.organization, "mapping.change", resource, edit
         )
         await connection.execute(sql("mappings.update"), mapping.id, role.value, mode.value, seq)
-        rows = await connection.fetch(sql("mappings.list"), mapping.id, None, None)
+        rows = await connection.fetch(sql("mappings.list"), mapping.id, None, None, False)
     return _row(rows[0])
 
 

@@ -24,7 +24,7 @@ class WaitingMapping:
 
 async def waiting_mappings(db: Database, organization: str) -> tuple[WaitingMapping, ...]:
     """Return the organization's mappings whose group no identity provider has pushed yet."""
-    rows = [row for row in await mappings(db, organization=organization) if row.state == "waiting"]
+    rows = await mappings(db, organization=organization, waiting=True)
     pushed = {
         directory: [
             group["display_name"] for group in await db.fetch(sql("groups.list_names"), directory)
