@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from calscim.admin.plan_views import person_name
 from calscim.journal.audit import Editor, transaction
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import parked_actions
@@ -26,7 +25,7 @@ class ParkedAction:
     @property
     def person(self) -> str:
         """Return the name of the person."""
-        return person_name(self.email, self.user_id, None)
+        return self.email or self.user_id
 
 
 async def list_parked(db: Database, organization: str) -> list[ParkedAction]:

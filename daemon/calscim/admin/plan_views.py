@@ -1,22 +1,14 @@
 """Plans, actions, waits and limits as operators see them, in the terminal and with ``--json``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from calscim.admin.as_json import OPTIONAL
 from calscim.admin.waiting_mappings import WaitingMapping
 from calscim.planner.ids import TeamId
 from calscim.planner.plan import Plan
-from calscim.planner.render import plan_json
-
-
-def person_name(*names: str | int | None) -> str:
-    """Return the first of an address, a userName and an id that is known, else the Cal.com account, else ""."""
-    *known, account = names
-    return next((str(name) for name in known if name), "") or (
-        "" if account is None else f"Cal.com user {account}"
-    )
+from calscim.planner.render import person_of, plan_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +33,9 @@ class ActionView:
     @property
     def person(self) -> str:
         """Return the name of the person; "" for an action about no person, such as one that makes a team."""
-        return person_name(self.email, self.user_id, self.cal_user_id)
+        return person_of(
+            {"email": self.email, "user_id": self.user_id, "cal_user_id": self.cal_user_id}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +53,7 @@ class WaitView:
     @property
     def person(self) -> str:
         """Return the name of the person."""
-        return person_name(self.email, self.user_name, self.user_id, self.cal_user_id)
+        return person_of(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
