@@ -106,6 +106,11 @@ SELECT (e - 'data')::text AS effect, coalesce((e -> 'data')::text, '') AS data
 FROM (SELECT x::jsonb AS e, place FROM unnest($1::text[]) WITH ORDINALITY u (x, place)) j
 ORDER BY place;
 
+-- name: keep_months
+-- Keep archiving from removing a month until the transaction ends. Comes first in a transaction: a snapshot that is
+-- older than this lock shows neither the rows of a month that is removed meanwhile nor its archive.
+LOCK TABLE calscim.journal IN ACCESS SHARE MODE;
+
 -- name: disable_idle_timeout
 -- Let the transaction wait for files, readers and other connections. The server would end it otherwise.
 SET LOCAL idle_in_transaction_session_timeout = 0;

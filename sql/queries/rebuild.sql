@@ -1,7 +1,3 @@
--- name: lock_journal
--- Keep archiving from removing a month until the transaction ends.
-LOCK TABLE calscim.journal IN ACCESS SHARE MODE;
-
 -- name: list_effects
 -- The effects that changed users and groups of a directory up to a moment. $3, $4: effects that replace those of
 -- some rows.

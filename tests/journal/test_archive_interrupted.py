@@ -8,7 +8,7 @@ from datetime import date, datetime
 import pytest
 
 from calscim.errors import StoreError, UsageError
-from calscim.journal import chain
+from calscim.journal import chain, checkpoints
 from calscim.journal.archive import export
 from calscim.journal.archive import file as archive_file
 from calscim.journal.archive import read as archives
@@ -116,7 +116,7 @@ async def test_a_transaction_that_does_not_end_is_not_waited_for(
 
     async with db.connection() as connection, connection.transaction():
         await connection.execute("LOCK TABLE calscim.journal IN ROW EXCLUSIVE MODE")
-        with pytest.raises(StoreError, match="in use all the time; nothing was dropped"):
+        with pytest.raises(StoreError, match="stayed in use; nothing was dropped"):
             await export.archive(owning, EDITOR, "2020-03", tmp_path)
 
     assert (await export.archive(owning, EDITOR, "2020-03", tmp_path)).rows == 4
@@ -149,3 +149,49 @@ async def test_a_month_is_over_an_hour_after_its_end(owning, pushed, now, over):
 
     assert month["over"] is over
     assert [row["month"] for row in closed] == (["2020-03"] if over else [])
+
+
+@pytest.fixture
+async def seen(db, pushed):
+    """Return a checkpoint of each row."""
+    rows = await db.fetch("SELECT stream, seq, encode(hash, 'hex') AS hash FROM calscim.journal")
+    return [chain.Head(row["stream"], row["seq"], row["hash"]) for row in rows]
+
+
+@pytest.fixture
+async def dropping(db, owning, okta, pushed, tmp_path, monkeypatch, owner):
+    """Archive a month up to the moment between the drop and the commit; return a function for the rest.
+
+    The function takes a coroutine that reads the journal, waits until Postgres lets it wait for the archiving, ends
+    the archiving, and returns the coroutine's result.
+    """
+    dropped, go_on = asyncio.Event(), asyncio.Event()
+    write = export.Editor.write
+
+    async def held(self, *arguments):
+        dropped.set()
+        await go_on.wait()
+        return await write(self, *arguments)
+
+    monkeypatch.setattr(export.Editor, "write", held)
+    archiving = asyncio.create_task(export.archive(owning, EDITOR, "2020-03", tmp_path))
+    await dropped.wait()
+
+    async def meanwhile(reading):
+        task = asyncio.create_task(reading)
+        await until(lambda: owner.fetchval(WAITING))
+        go_on.set()
+        assert (await archiving).rows == 4
+        return await asyncio.wait_for(task, 30)
+
+    return meanwhile
+
+
+async def test_a_verification_that_waits_for_archiving_finds_the_journal_intact(dropping, db):
+    verdict = await dropping(chain.verify(db))
+
+    assert verdict.broken == ()
+
+
+async def test_a_checkpoint_that_is_compared_during_archiving_agrees(seen, dropping, db):
+    assert await dropping(checkpoints.verify_against(db, seen)) == ()

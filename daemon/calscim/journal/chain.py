@@ -73,6 +73,7 @@ async def verify(
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
+        await connection.execute(sql("archives.keep_months"))
         await connection.execute(sql("archives.disable_idle_timeout"))
         streams = await connection.fetch(sql("journal_chain.list_streams"))
         erased = await records.load(connection)

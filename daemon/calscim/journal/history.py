@@ -54,6 +54,7 @@ async def rows(
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
+        await connection.execute(sql("archives.keep_months"))
         await connection.execute(sql("archives.disable_idle_timeout"))
         cursor = await connection.cursor(sql("journal.list"), *wanted.arguments())
         while batch := await cursor.fetch(_BATCH):

@@ -117,6 +117,7 @@ async def _look(db: Database, person: str, organization: str | None, cipher: Cip
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
+        await connection.execute(sql("archives.keep_months"))
         await connection.execute(sql("archives.disable_idle_timeout"))
         streams = await connection.fetch(sql("erasure.list_streams"), organization)
         who = await _who(db, connection, person, organization, streams, cipher)

@@ -43,6 +43,7 @@ async def row_changes(db: Database, wanted: Wanted) -> AsyncGenerator[RowChange,
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
+        await connection.execute(sql("archives.keep_months"))
         await connection.execute(sql("archives.disable_idle_timeout"))
         cursor = await connection.cursor(sql("events.list_matching_rows"), *wanted.arguments())
         while batch := await cursor.fetch(_BATCH):

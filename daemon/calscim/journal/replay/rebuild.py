@@ -92,7 +92,7 @@ async def replayed(
     files: Sequence[Path] | None = None,
 ) -> Tables:
     """Return the tables in the caller's transaction. No month can be archived meanwhile."""
-    await connection.execute(sql("rebuild.lock_journal"))
+    await connection.execute(sql("archives.keep_months"))
     await connection.execute(sql("archives.disable_idle_timeout"))
     tables = Tables(erased=await erasures.load(connection))
     if files is None:
