@@ -26,9 +26,9 @@ async def waiting_mappings(db: Database, organization: str) -> tuple[WaitingMapp
     """Return the organization's mappings whose group no identity provider has pushed yet."""
     rows = await mappings(db, organization=organization, waiting=True)
     pushed = {
-        directory: [
+        directory: names.KnownNames(
             group["display_name"] for group in await db.fetch(sql("groups.list_names"), directory)
-        ]
+        )
         for directory in {row.directory_id for row in rows}
     }
     return tuple(
@@ -40,7 +40,7 @@ async def waiting_mappings(db: Database, organization: str) -> tuple[WaitingMapp
             team=row.team_name,
             role=row.role.value,
             mode=row.mode.value,
-            near=tuple(names.near(row.group_name, pushed[row.directory_id])),
+            near=tuple(pushed[row.directory_id].near(row.group_name)),
         )
         for row in rows
     )
