@@ -44,9 +44,7 @@ def test_new_drift_waits_and_requested_changes_do_not():
     plan = defer_drift(drifted().plan(), drifted().context(grace=DriftGrace(drift_passes=3)))
 
     assert show(plan) == ASKED
-    assert plan.notes[-1].startswith(
-        "2 changes that no journal row asks for wait until they have been seen in 3 complete passes"
-    )
+    assert plan.notes[-1].startswith("2 changes are drift and wait until seen in 3 complete passes")
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_an_add_of_several_sources_names_them_all():
 
     (action,) = w.plan().actions
 
-    assert action.reason.startswith("Leads (journal 4), Sales (journal 2) puts")
+    assert action.reason.startswith("Leads (journal 4) and Sales (journal 2) put ")
     assert action.mappings == (1, 2)
     assert action.provenance == Provenance("okta", 4)
 

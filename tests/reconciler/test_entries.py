@@ -205,8 +205,11 @@ async def test_without_cal_com_explain_answers_from_the_database(stage):
     assert found["unreachable"] is not None
     assert found["person"]["email"] == ANN
     assert (found["desired"], found["observed"]) == ("MEMBER", None)
-    assert found["because"].startswith("not known now: ")
-    assert "by the database: wanted on the team: member of Sales (journal " in found["because"]
+    assert found["because"].startswith("unknown now: ")
+    assert (
+        "according to the database: wanted on the team: member of Sales (journal "
+        in found["because"]
+    )
     assert found["because"].endswith("calscim added this person")
     assert [one["group"] for one in found["groups"]] == ["Sales"]
     shown = await text(stage, ANN)
@@ -234,7 +237,7 @@ async def test_without_cal_com_explain_covers_people_who_left(stage):
 
     found = await told(stage, ANN)
 
-    assert "by the database: the provider deleted this user" in found["because"]
+    assert "according to the database: the provider deleted this user" in found["because"]
 
 
 async def test_without_cal_com_a_refused_key_is_no_obstacle(stage):

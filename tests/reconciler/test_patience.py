@@ -183,13 +183,13 @@ async def test_plan_status_and_explain_show_waiting_people(drifted):
 
     assert plan.actions == ()
     assert exit_code(plan) == ExitCode.PENDING
-    assert "waits until it has been seen in 3 complete passes and for 600 seconds" in plan.notes[-1]
+    assert "waits until seen in 3 complete passes and for 600 seconds" in plan.notes[-1]
     assert (entry["email"], entry["kind"]) == (EVE, "member.remove")
     assert entry["reason"].startswith(
-        "member.remove that no journal row asks for waits, seen in 1 of 3 complete passes and for 0 of 600"
+        "member.remove is drift and waits, seen in 1 of 3 complete passes and for 0 of 600"
     )
     assert told["because"].startswith(
-        "member.remove that no journal row asks for waits, seen in 1 of 3 complete passes"
+        "member.remove is drift and waits, seen in 1 of 3 complete passes"
     )
     assert (told["desired"], told["observed"]) == (None, "MEMBER")
 

@@ -67,9 +67,9 @@ async def test_a_team_that_cannot_be_read_is_said_so(stage):
     path = f"/teams/{stage.team_id('Sales')}/memberships"
     stage.simulation.faults = [Fault(method="GET", path=path, times=-1)]
 
-    assert (await because(stage, ANN)).startswith("not known now: the members of team")
+    assert (await because(stage, ANN)).startswith("unknown now: the members of team")
     [shown] = (await told(stage, ANN, None))["teams"]
-    assert shown["because"].startswith("not known now: the members of team")
+    assert shown["because"].startswith("unknown now: the members of team")
 
 
 async def test_a_membership_waits_for_an_invitation_that_is_parked(stage):

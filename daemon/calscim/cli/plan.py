@@ -153,7 +153,7 @@ def _summary(plan: PlanView) -> str:
     if plan.held_counts["sets"]:
         said.append(f"held: {held_text(plan.held_counts)}")
     if drift:
-        said.append(f"{drift} more to wait for")
+        said.append(f"{drift} more {'waits' if drift == 1 else 'wait'}")
     if plan.incomplete:
         said.append("not everything could be read")
     if plan.actions:

@@ -25,10 +25,24 @@ from calscim.planner.roles import Role
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A reason and its journal row. ``provenance`` is None if no journal row is known."""
+    """A reason and its journal row. ``provenance`` is None if no journal row is known.
+
+    ``is_plural``: the reason names several groups, so that its verb is plural.
+    """
 
     provenance: Provenance | None
     reason: str
+    is_plural: bool = False
+
+    @property
+    def puts(self) -> str:
+        """Return the reason with the verb to put: ``Sales (journal 2) puts``."""
+        return f"{self.reason} {'put' if self.is_plural else 'puts'}"
+
+    @property
+    def gives(self) -> str:
+        """Return the reason with the verb to give: ``Sales (journal 2) gives``."""
+        return f"{self.reason} {'give' if self.is_plural else 'gives'}"
 
 
 def journal_row(seq: int) -> str:
@@ -65,8 +79,9 @@ class ProvenanceIndex:
                     found.append((seq, user.directory, mapping))
                     said.add((self.group(mapping), seq))
         seq, stream, mapping = max(found, key=lambda one: (one[0], one[1], one[2].id))
-        names = ", ".join(f"{name} (journal {number})" for name, number in sorted(said))
-        return Explanation(self._later(mapping, stream, seq), names)
+        *most, last = (f"{name} (journal {number})" for name, number in sorted(said))
+        names = f"{', '.join(most)} and {last}" if most else last
+        return Explanation(self._later(mapping, stream, seq), names, is_plural=bool(most))
 
     def _only(self, user: User, mapping: Mapping) -> Explanation:
         """Explain the usual case: one user in one group."""

@@ -157,8 +157,8 @@ class OutcomeHandler:
             reason = result.detail
         else:
             reason = (
-                "an account with this address exists outside the organization, this Cal.com does not let it be "
-                "attached by address, and calscim does not know its number: invite the person by hand once "
+                "an account with this address exists outside the organization. This Cal.com attaches accounts only by "
+                "id, which calscim does not know: invite the person by hand once "
                 f"({result.detail})"
             )
         await self.retry_queue.park(planned, reason, refused=refused)

@@ -86,7 +86,7 @@ class Reasons:
         """Yield true reasons, the most important first."""
         subject = self.subject
         if team in self.gaps:
-            yield f"not known now: {self.gaps[team]}; by the database: {self._remembered(team)}"
+            yield f"unknown now: {self.gaps[team]}; according to the database: {self._remembered(team)}"
         for action in planned(self.plan, subject, team):
             yield self._coming(action)
         for early in deferred(self.plan, subject, team):

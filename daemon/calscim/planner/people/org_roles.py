@@ -25,7 +25,7 @@ def grant_org_roles(plan: Plan, context: PlanContext) -> Plan:
             continue
         user = context.people.primary_user[account]
         explanation = context.provenance.why_granted(account, grant, grant.role)
-        reason = f"{explanation.reason} gives the role {grant.role.value} in the organization"
+        reason = f"{explanation.gives} the role {grant.role.value} in the organization"
         protection = deprovisioning.find_protection(member)
         if grant.role.rank < member.role.rank and protection is not None:
             added.wait(user, f"{reason}, but calscim does not change this person: {protection}")

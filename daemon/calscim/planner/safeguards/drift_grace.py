@@ -33,10 +33,8 @@ def defer_drift(plan: Plan, context: PlanContext) -> Plan:
     deferred = [one for action in plan.actions if (one := _defer(action, inputs)) is not None]
     if not deferred:
         return plan
-    waits = "changes that no journal row asks for wait until they have"
-    if len(deferred) == 1:
-        waits = "change that no journal row asks for waits until it has"
-    note = f"{len(deferred)} {waits} been seen in {grace.drift_passes} complete passes"
+    waits = "changes are drift and wait" if len(deferred) > 1 else "change is drift and waits"
+    note = f"{len(deferred)} {waits} until seen in {grace.drift_passes} complete passes"
     if grace.drift_grace:
         note += f" and for {grace.drift_grace:g} seconds"
     early = {id(one.action) for one in deferred}
@@ -65,7 +63,7 @@ def _defer(action: Action, inputs: PlanInputs) -> Deferred | None:
     if grace.drift_grace:
         seen += f" and for {before.seconds:.0f} of {grace.drift_grace:g} seconds"
     kind = action.kind.value
-    return Deferred(action, f"{kind} that no journal row asks for waits, {seen}: {action.reason}")
+    return Deferred(action, f"{kind} is drift and waits, {seen}: {action.reason}")
 
 
 def _is_unrequested(action: Action) -> bool:

@@ -103,7 +103,7 @@ class _TeamPlanner:
         if account is None and state is State.RUN:
             state = self._joining[key]
         explanation = self._context.provenance.why_granted(key, grant)
-        reason = f"{explanation.reason} puts this person on {self._name}"
+        reason = f"{explanation.puts} this person on {self._name}"
         if record is not None:
             reason += "; the membership was removed in Cal.com"
         user = self._people.primary_user[key]
@@ -169,7 +169,7 @@ class _TeamPlanner:
         self._added.actions.append(
             AcceptMember(
                 user.email or self._protections.email(member.user, record),
-                f"{explanation.reason} puts this person on {self._name}, where the membership is pending: accepts it, "
+                f"{explanation.puts} this person on {self._name}, where the membership is pending: accepts it, "
                 "so that the person gets bookings",
                 user=user.id,
                 cal_user=member.user,
@@ -198,7 +198,7 @@ class _TeamPlanner:
                 return
             self._protections.reserve_removal(self._team, member, grant.role, state)
         explanation = self._context.provenance.why_granted(member.user, grant, grant.role)
-        reason = f"{explanation.reason} gives the role {grant.role.value} on {self._name}"
+        reason = f"{explanation.gives} the role {grant.role.value} on {self._name}"
         provenance = explanation.provenance
         is_drift = record is not None and record.role is grant.role
         if is_drift:
