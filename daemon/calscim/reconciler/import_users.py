@@ -5,6 +5,7 @@ identity provider writes to them. An entry follows the address of its account. c
 membership ends: at once after a deprovision by calscim, otherwise after several complete passes without the account.
 """
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
@@ -29,19 +30,11 @@ async def import_existing(
     request_id: str,
 ) -> Counter[DirectoryId]:
     """Import the members without a user; return the number of imported users of each directory."""
-    accounts, addresses = _known(snapshot)
-    by_age = sorted(people.values(), key=attrgetter("user"))  # lists of Cal.com have no order
     imported: Counter[DirectoryId] = Counter()
-    for directory in snapshot.heads:
-        missing = [
-            _account(person)
-            for person in by_age
-            if person.user not in accounts[directory]
-            and address_key(person.email) not in addresses[directory]
-            and not is_interim_address(person.user, person.email)
-        ]
+    missing = await asyncio.to_thread(_find_missing, snapshot, people)
+    for directory, accounts in missing.items():
         imported[directory] = await imported_users.import_accounts(
-            db, organization, directory, missing, request_id
+            db, organization, directory, accounts, request_id
         )
     return imported
 
@@ -53,15 +46,8 @@ async def follow_addresses(
 
     If another user of the directory has the new address, the imported user is dropped as a duplicate.
     """
-    moved: dict[DirectoryId, dict[UserId, Account]] = defaultdict(dict)
-    for user in _unmanaged(snapshot):
-        link = snapshot.desired.links.get(user.id)
-        person = None if link is None else people.get(link.cal_user)
-        if person is None or address_key(person.email) == address_key(user.email):
-            continue
-        if not is_interim_address(person.user, person.email):
-            moved[user.directory][user.id] = _account(person)
     changed: Counter[DirectoryId] = Counter()
+    moved = await asyncio.to_thread(_find_moved, snapshot, people)
     for directory, accounts in moved.items():
         changed[directory] = await imported_users.follow_accounts(
             db, directory, accounts, request_id
@@ -83,13 +69,7 @@ async def drop_unlinked(
     Such an entry stays behind when Cal.com deletes its account. One complete list is enough, because calscim imports a
     person again who is still a member.
     """
-    addresses = {address_key(person.email) for person in people.values()}
-    gone = [
-        (user.directory, user.id)
-        for user in _unmanaged(snapshot)
-        if user.id not in snapshot.desired.links and address_key(user.email) not in addresses
-    ]
-    await _drop(db, gone, request_id)
+    await _drop(db, await asyncio.to_thread(_find_unlinked, snapshot, people), request_id)
 
 
 async def _drop(db: Database, users: Iterable[tuple[DirectoryId, UserId]], request_id: str) -> None:
@@ -108,6 +88,55 @@ def split_name(name: str, email: str) -> tuple[str, str]:
     if len(words) == 1:
         return words[0], words[0]
     return " ".join(words[:-1]), words[-1]
+
+
+# ---------------------------------------------------------- pure, in a thread: there may be 500,000 users
+
+
+def _find_missing(
+    snapshot: DesiredSnapshot, people: Mapping[CalUserId, OrgMember]
+) -> dict[DirectoryId, list[Account]]:
+    """Return the members that each directory does not have, oldest account first: lists of Cal.com have no order."""
+    accounts, addresses = _known(snapshot)
+    members = [
+        (person, address_key(person.email))
+        for person in sorted(people.values(), key=attrgetter("user"))
+        if not is_interim_address(person.user, person.email)
+    ]
+    return {
+        directory: [
+            _account(person)
+            for person, address in members
+            if person.user not in accounts[directory] and address not in addresses[directory]
+        ]
+        for directory in snapshot.heads
+    }
+
+
+def _find_moved(
+    snapshot: DesiredSnapshot, people: Mapping[CalUserId, OrgMember]
+) -> dict[DirectoryId, dict[UserId, Account]]:
+    """Return the imported users of each directory whose accounts have other addresses."""
+    moved: dict[DirectoryId, dict[UserId, Account]] = defaultdict(dict)
+    for user in _unmanaged(snapshot):
+        link = snapshot.desired.links.get(user.id)
+        person = None if link is None else people.get(link.cal_user)
+        if person is None or address_key(person.email) == address_key(user.email):
+            continue
+        if not is_interim_address(person.user, person.email):
+            moved[user.directory][user.id] = _account(person)
+    return moved
+
+
+def _find_unlinked(
+    snapshot: DesiredSnapshot, people: Mapping[CalUserId, OrgMember]
+) -> list[tuple[DirectoryId, UserId]]:
+    addresses = {address_key(person.email) for person in people.values()}
+    return [
+        (user.directory, user.id)
+        for user in _unmanaged(snapshot)
+        if user.id not in snapshot.desired.links and address_key(user.email) not in addresses
+    ]
 
 
 def _account(person: OrgMember) -> Account:
