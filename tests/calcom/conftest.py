@@ -15,6 +15,7 @@ from yarl import URL
 from calscim.calcom.client import Client
 from calscim.calcom.rate_budget import Budget
 from calscim.calcom.reader import Reader
+from calscim.calcom.transport import Transport
 from calscim.calcom.writer import CallResult, Writer
 
 API = "https://cal.test"
@@ -135,14 +136,16 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 def client(session: aiohttp.ClientSession, clock: Clock) -> Client:
     return Client(
-        session,
-        organization="acme",
-        api_url=API,
-        organization_id=ORGANIZATION,
-        api_key=KEY,
-        budget=Budget(120),
-        clock=clock,
-        timeout=5,
+        Transport(
+            session,
+            organization="acme",
+            api_url=API,
+            api_key=KEY,
+            budget=Budget(120),
+            clock=clock,
+            timeout=5,
+        ),
+        ORGANIZATION,
     )
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from calscim.calcom.client import Client
 from calscim.calcom.rate_budget import Budget
 from calscim.calcom.reader import Reader
+from calscim.calcom.transport import Transport
 from calscim.calcom.writer import CallResult, Writer
 from calscim.errors import RemoteError, RemoteKind
 from calscim.planner.actions import (
@@ -67,14 +68,16 @@ class Site:
 
 def site_of(world: World, url: str, simulation: Simulation, session, clock, budget=100_000) -> Site:
     client = Client(
-        session,
-        organization="acme",
-        api_url=url,
-        organization_id=world.organization_id,
-        api_key="cal_sim",
-        budget=Budget(budget),
-        clock=clock,
-        timeout=2,
+        Transport(
+            session,
+            organization="acme",
+            api_url=url,
+            api_key="cal_sim",
+            budget=Budget(budget),
+            clock=clock,
+            timeout=2,
+        ),
+        world.organization_id,
     )
     return Site(world, simulation, client, Reader(client), Writer(client, Silent()))
 

@@ -5,6 +5,7 @@ import pytest
 from calscim.calcom.client import Client
 from calscim.calcom.decode import Account, Attribute, Me, Option, OrgMembership, TeamMembership
 from calscim.calcom.rate_budget import Budget
+from calscim.calcom.transport import Transport
 from calscim.planner.observed_state import OrgMember, Team, TeamMember
 from calscim.planner.roles import Role
 from tests.calcom.conftest import API, KEY, ROOT, label, org_row, user_row
@@ -242,14 +243,16 @@ def test_no_call_deletes_an_account():
 @pytest.mark.parametrize("url", [API, f"{API}/", f"{API}/v2", f"{API}/v2/"])
 async def test_the_address_may_end_in_a_slash_or_the_version(session, calcom, clock, url):
     client = Client(
-        session,
-        organization="acme",
-        api_url=url,
-        organization_id=7,
-        api_key=KEY,
-        budget=Budget(120),
-        clock=clock,
-        timeout=5,
+        Transport(
+            session,
+            organization="acme",
+            api_url=url,
+            api_key=KEY,
+            budget=Budget(120),
+            clock=clock,
+            timeout=5,
+        ),
+        7,
     )
     calcom.answer("GET", "/v2/me", {"id": 5, "email": "b@acme.example", "organizationId": None})
 

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from calscim.calcom.client import Client
 from calscim.calcom.metrics import Metrics
 from calscim.calcom.rate_budget import Budget
+from calscim.calcom.transport import Transport
 from calscim.errors import RemoteError
 from calscim.planner.roles import Role
 from tests.calcom.conftest import API, KEY, ROOT
@@ -52,15 +53,17 @@ async def test_a_request_id_stays_one_header_line(client, calcom):
 async def test_calls_are_counted_for_prometheus(session, calcom, clock):
     registry = CollectorRegistry()
     client = Client(
-        session,
-        organization="acme",
-        api_url=API,
-        organization_id=7,
-        api_key=KEY,
-        budget=Budget(120),
-        clock=clock,
-        timeout=5,
-        metrics=Metrics(registry),
+        Transport(
+            session,
+            organization="acme",
+            api_url=API,
+            api_key=KEY,
+            budget=Budget(120),
+            clock=clock,
+            timeout=5,
+            metrics=Metrics(registry),
+        ),
+        7,
     )
     calcom.answer("GET", "/v2/me", {"id": 5, "email": "b@acme.example"})
     calcom.answer("GET", "/v2/me", exception=TimeoutError())
@@ -84,15 +87,17 @@ async def test_the_budget_in_the_metrics_is_full_again_when_its_window_has_ended
 ):
     registry = CollectorRegistry()
     client = Client(
-        session,
-        organization="acme",
-        api_url=API,
-        organization_id=7,
-        api_key=KEY,
-        budget=Budget(120),
-        clock=clock,
-        timeout=5,
-        metrics=Metrics(registry),
+        Transport(
+            session,
+            organization="acme",
+            api_url=API,
+            api_key=KEY,
+            budget=Budget(120),
+            clock=clock,
+            timeout=5,
+            metrics=Metrics(registry),
+        ),
+        7,
     )
     calcom.answer("GET", "/v2/me", {"id": 5, "email": "b@acme.example"})
     await client.me()

@@ -5,11 +5,8 @@ Every method raises RemoteError, whose kind says what the response means. The ca
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any, TypeVar
 from urllib.parse import quote
-
-import aiohttp
 
 from calscim.calcom import decode
 from calscim.calcom.decode import (
@@ -22,14 +19,11 @@ from calscim.calcom.decode import (
     parse_rows,
 )
 from calscim.calcom.lists import Paging
-from calscim.calcom.metrics import Metrics
 from calscim.calcom.rate_budget import Budget
-from calscim.calcom.transport import RatePermit, Transport, WaitContext
-from calscim.clock import Clock
+from calscim.calcom.transport import RatePermit, Transport
 from calscim.planner.ids import CalUserId, MembershipId, TeamId
 from calscim.planner.observed_state import Team
 from calscim.planner.roles import Role
-from calscim.tracing import Tracing
 
 PAGE = 250  # rows, the maximum of a list
 USERS_PAGE = 1000  # rows, the maximum of the list of users
@@ -42,37 +36,10 @@ class Client:
     ``paging`` is what reads have learned about the lists. It belongs to the client, which outlives its readers.
     """
 
-    def __init__(
-        self,
-        session: aiohttp.ClientSession,
-        *,
-        organization: str,
-        api_url: str,
-        organization_id: int,
-        api_key: str,
-        budget: Budget,
-        clock: Clock,
-        timeout: float,
-        metrics: Metrics | None = None,
-        waiting: WaitContext = nullcontext,
-        tracing: Tracing | None = None,
-        send_traceparent: bool = False,
-    ) -> None:
+    def __init__(self, transport: Transport, organization_id: int) -> None:
         self.organization_id = organization_id
-        self.paging = Paging(organization)
-        self._transport = Transport(
-            session,
-            organization=organization,
-            api_url=api_url,
-            api_key=api_key,
-            budget=budget,
-            clock=clock,
-            timeout=timeout,
-            metrics=metrics,
-            waiting=waiting,
-            tracing=tracing,
-            send_traceparent=send_traceparent,
-        )
+        self.paging = Paging(transport.organization)
+        self._transport = transport
         self._root = f"/v2/organizations/{organization_id}"
 
     def __repr__(self) -> str:

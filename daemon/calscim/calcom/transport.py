@@ -104,7 +104,7 @@ class Transport:
         self.on_wait: Callable[[float], Awaitable[None]] | None = (
             None  # with the seconds, before them
         )
-        self._organization = organization
+        self.organization = organization
         self._session = session
         self._base = api_url.rstrip("/").removesuffix("/v2")
         self._clock = clock
@@ -125,12 +125,12 @@ class Transport:
         self._headers = {**self._headers, "Authorization": f"Bearer {api_key}"}
 
     def __repr__(self) -> str:
-        return f"Transport({self._organization!r}, {self._base!r})"
+        return f"Transport({self.organization!r}, {self._base!r})"
 
     async def acquire_permit(self, request_id: str | None = None) -> RatePermit:
         """Wait until the budget allows one more call, count the call, and return the permit."""
         while (wait := self.budget.delay(self._clock.monotonic())) > 0:
-            log.info("calcom.waiting", organization=self._organization, seconds=round(wait, 1))
+            log.info("calcom.waiting", organization=self.organization, seconds=round(wait, 1))
             if self.on_wait is not None:
                 await self.on_wait(wait)
             async with self._waiting():
@@ -174,7 +174,7 @@ class Transport:
         with self._tracing.call(method, path, host) as span:
             sent = {"traceparent": span.traceparent} if self._send_traceparent else {}
             answer = await self._request(permit, method, path, query, body, sent)
-            span.set(status_code=answer.status, organization=self._organization)
+            span.set(status_code=answer.status, organization=self.organization)
             if answer.status >= 400:
                 span.fail(str(answer.status))
             return answer
@@ -248,10 +248,10 @@ class Transport:
     ) -> None:
         seconds = self._clock.monotonic() - began
         if self._metrics is not None:
-            self._metrics.count_call(self._organization, method, status, seconds)
+            self._metrics.count_call(self.organization, method, status, seconds)
         log.debug(
             "calcom.request",
-            organization=self._organization,
+            organization=self.organization,
             method=method,
             path=path,
             status=status,

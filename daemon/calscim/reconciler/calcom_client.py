@@ -7,7 +7,7 @@ import aiohttp
 from calscim.calcom.client import Client
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.calcom.rate_budget import Budget
-from calscim.calcom.transport import WaitContext
+from calscim.calcom.transport import Transport, WaitContext
 from calscim.clock import Clock
 from calscim.config import Organization, Settings
 from calscim.tracing import Tracing
@@ -26,16 +26,18 @@ def client(
 ) -> Client:
     """Return the client of an organization. All callers must share it, because it has the rate budget."""
     return Client(
-        session,
-        organization=organization.name,
-        api_url=organization.api_url,
-        organization_id=organization.organization_id,
-        api_key=organization.api_key,
-        budget=Budget(organization.requests_per_minute),
-        clock=clock,
-        timeout=settings.reconcile.request_timeout,
-        metrics=calls,
-        waiting=waiting,
-        tracing=tracing,
-        send_traceparent=organization.send_traceparent,
+        Transport(
+            session,
+            organization=organization.name,
+            api_url=organization.api_url,
+            api_key=organization.api_key,
+            budget=Budget(organization.requests_per_minute),
+            clock=clock,
+            timeout=settings.reconcile.request_timeout,
+            metrics=calls,
+            waiting=waiting,
+            tracing=tracing,
+            send_traceparent=organization.send_traceparent,
+        ),
+        organization.organization_id,
     )
