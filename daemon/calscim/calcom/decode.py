@@ -30,10 +30,6 @@ class Account:
 
     user: CalUserId
     email: str
-    name: str
-    username: str
-    locale: str | None
-    time_zone: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,6 @@ class Attribute:
     name: str
     slug: str
     type: str
-    enabled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +65,6 @@ class Option:
     id: str
     attribute: str
     value: str
-    slug: str
 
 
 def parse_rows(data: Any, parse: Callable[[Any], T]) -> list[T]:
@@ -90,14 +84,7 @@ def me(data: Any) -> Me:
 
 
 def account(data: Any) -> Account:
-    return Account(
-        user=CalUserId(_number(data, "id")),
-        email=_text(data, "email"),
-        name=_optional_text(data, "name") or "",
-        username=_optional_text(data, "username") or "",
-        locale=_optional_text(data, "locale"),
-        time_zone=_optional_text(data, "timeZone"),
-    )
+    return Account(CalUserId(_number(data, "id")), _text(data, "email"))
 
 
 def org_membership(data: Any) -> OrgMembership:
@@ -176,7 +163,6 @@ def attribute(data: Any) -> Attribute:
         name=_text(data, "name"),
         slug=_text(data, "slug"),
         type=_text(data, "type"),
-        enabled=_boolean(data, "enabled"),
     )
 
 
@@ -185,7 +171,6 @@ def option(data: Any) -> Option:
         id=_text(data, "id"),
         attribute=_text(data, "attributeId"),
         value=_text(data, "value"),
-        slug=_text(data, "slug"),
     )
 
 

@@ -268,7 +268,6 @@ class ObservedCache:
         user: CalUserId,
         *,
         email: str | None = None,
-        name: str | None = None,
         role: Role | None = None,
     ) -> None:
         if self.people is not None and (person := self.people.get(user)) is not None:
@@ -277,7 +276,6 @@ class ObservedCache:
             self.people[user] = replace(
                 person,
                 email=email or person.email,
-                name=name or person.name,
                 role=role or person.role,
             )
 
