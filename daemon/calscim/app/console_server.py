@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import aiohttp
-import asyncpg
 from aiohttp import web
 
 from calscim.admin.console_access import delete_expired
@@ -21,7 +20,7 @@ from calscim.app.listeners import bound, listen
 from calscim.app.reload import Reloads
 from calscim.clock import Clock
 from calscim.config import Console, effective
-from calscim.errors import StoreError
+from calscim.postgres.outages import STORE_ERRORS
 from calscim.postgres.pool import Database
 from calscim.scim.client_address import TrustedProxies
 
@@ -88,6 +87,6 @@ class ConsoleServer:
 
     async def _delete_expired(self) -> None:
         while True:
-            with suppress(StoreError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*STORE_ERRORS):
                 await delete_expired(self._db, self._console.idle_timeout)
             await self._clock.sleep(_EXPIRY_EVERY)

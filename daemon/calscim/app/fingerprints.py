@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import asyncpg
 import structlog
 
 from calscim.admin.fingerprints import fingerprints
-from calscim.errors import StoreError
+from calscim.postgres.outages import STORE_ERRORS
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import daemons
 
@@ -44,7 +43,7 @@ class PublishedFingerprints:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), daemons.EVERY)
         finally:
-            with suppress(StoreError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*STORE_ERRORS):
                 await asyncio.shield(daemons.delete(self.db.within(STATEMENT_TIMEOUT), self.holder))
 
     async def _publish(self) -> None:
@@ -53,5 +52,5 @@ class PublishedFingerprints:
             await daemons.record(
                 self.db.within(STATEMENT_TIMEOUT), daemons.Running(self.holder, self.salt, current)
             )
-        except (StoreError, asyncpg.PostgresError) as error:
+        except STORE_ERRORS as error:
             log.debug("daemon.unpublished", reason=str(error))

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-import asyncpg
 import structlog
 
 from calscim import logs
 from calscim.clock import Clock
 from calscim.config import Log
-from calscim.errors import StoreError
 from calscim.postgres.log_level import LevelOverride, get_override
+from calscim.postgres.outages import STORE_ERRORS
 from calscim.postgres.pool import Database
 
 log = structlog.get_logger()
@@ -71,7 +70,7 @@ class LogLevel:
     async def _read(self) -> LevelOverride | None:
         try:
             found = await get_override(self.db.within(TIMEOUT))
-        except (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except STORE_ERRORS:
             return self._override if self.clock.monotonic() < self._ends_at else None
         if found is not None:
             self._ends_at = self.clock.monotonic() + found.seconds_left

@@ -7,10 +7,10 @@ import structlog
 
 from calscim import systemd
 from calscim.clock import Clock
-from calscim.errors import StoreError, StoreUnavailable
+from calscim.errors import StoreUnavailable
 from calscim.journal.feed import read
 from calscim.journal.partitions import ensure_partitions
-from calscim.postgres.outages import AccessDenied
+from calscim.postgres.outages import STORE_ERRORS, AccessDenied
 from calscim.postgres.pool import Database
 
 log = structlog.get_logger()
@@ -40,9 +40,7 @@ async def create_partitions(db: Database, clock: Clock) -> None:
 async def delete_old_events(db: Database, clock: Clock, keep: float | None) -> None:
     """Delete events of the change feed that are older than ``keep`` seconds, once an hour, until cancelled."""
     while keep is not None:
-        with suppress(
-            StoreError, asyncpg.PostgresError, asyncpg.InterfaceError
-        ):  # an hour later, then
+        with suppress(*STORE_ERRORS):  # an hour later, then
             await read.delete_old(db, keep)
         await clock.sleep(HOUR)
 

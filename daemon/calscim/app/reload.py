@@ -14,7 +14,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import structlog
 
 from calscim import systemd
@@ -25,7 +24,8 @@ from calscim.app.log_level import LogLevel
 from calscim.app.wiring import RunningOrganization
 from calscim.config import Organization, Scim, Settings
 from calscim.config.keys import LISTS
-from calscim.errors import ConfigError, StoreError
+from calscim.errors import ConfigError
+from calscim.postgres.outages import STORE_ERRORS
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import passes
 
@@ -258,6 +258,6 @@ class Reloads:
         is_shared = any(key.startswith(_SHARED_SECTIONS) for key in applied)
         for name in self._organizations:
             if is_shared or any(key.startswith(f"organization.{name}.") for key in applied):
-                with suppress(StoreError, asyncpg.PostgresError):  # the periodic pass comes anyway
+                with suppress(*STORE_ERRORS):  # the periodic pass comes anyway
                     await passes.request_sync(self._databases[0], name)
                 self._wake(name)

@@ -10,19 +10,18 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import asyncpg
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from calscim.app.stored_state import REASONS, DirectoryState, StateReader, StoredState
 from calscim.clock import Clock
-from calscim.errors import StoreError
+from calscim.postgres.outages import STORE_ERRORS
 
 FRESH = 1.0  # seconds in which another scrape gets the same values
 READ_TIMEOUT = 2.0  # seconds; Prometheus gives a scrape 10
 SILENCE_EVERY = 600.0  # seconds between two readings of silence limits, which read the journal
 
-_STORE_ERRORS = (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+_FAILURES = (*STORE_ERRORS, TimeoutError)
 
 # Name, labels and meaning of each metric.
 FAMILIES: tuple[tuple[str, tuple[str, ...], str], ...] = (
@@ -112,7 +111,7 @@ class StateMetrics(Collector):
     async def _is_ready(self) -> bool:
         try:
             return await self.unready() is None
-        except _STORE_ERRORS:
+        except _FAILURES:
             return False
 
     async def _read(self) -> None:
@@ -123,7 +122,7 @@ class StateMetrics(Collector):
                 if now - self._silence_read_at >= SILENCE_EVERY:
                     self._silence_limits = await self.reader.read_silence_limits()
                     self._silence_read_at = now
-        except _STORE_ERRORS:
+        except _FAILURES:
             return  # is_up says so
 
     def describe(self) -> Iterable[Metric]:

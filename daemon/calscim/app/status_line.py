@@ -9,12 +9,10 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import asyncpg
-
 from calscim import systemd
 from calscim.app.stored_state import OrganizationState, StateReader, StoredState
 from calscim.clock import Clock
-from calscim.errors import StoreError
+from calscim.postgres.outages import STORE_ERRORS
 from calscim.wording import counted
 
 REFRESH = 60.0  # seconds
@@ -67,7 +65,7 @@ class StatusLine:
             if (reason := await self.unready()) is not None:
                 return f"SCIM answers 503: {reason}"
             return line(await self.reader.read())
-        except (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except (*STORE_ERRORS, OSError) as error:
             return f"the database does not answer: {error}"
 
     def _show(self, text: str) -> None:

@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import asyncpg
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
@@ -13,7 +12,7 @@ from calscim.admin import Token, tokens
 from calscim.admin.expiry import Expiring, expiring
 from calscim.clock import Clock
 from calscim.directory import token_uses
-from calscim.errors import StoreError
+from calscim.postgres.outages import STORE_ERRORS
 from calscim.postgres.pool import Database
 from calscim.scim.token_uses import TokenUses
 
@@ -105,7 +104,7 @@ class TokenWatch:
     async def look(self) -> None:
         """Record the uses, then report on all tokens. An unreachable database is tried again later."""
         await self._record()
-        with suppress(StoreError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(*STORE_ERRORS):
             known = await tokens(self.db.within(STATEMENT_TIMEOUT))
             now = self.clock.now()
             ending = expiring(known, now)
@@ -118,7 +117,7 @@ class TokenWatch:
             return
         try:
             await token_uses.record(self.db.within(STATEMENT_TIMEOUT), taken)
-        except (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except STORE_ERRORS as error:
             self.uses.give_back(taken)
             log.debug("token.use_unrecorded", reason=str(error))
         except asyncio.CancelledError:  # the daemon stops, and records them once more

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Protocol
 
 import aiohttp
-import asyncpg
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -23,6 +22,7 @@ from calscim.errors import StoreError
 from calscim.journal import checkpoints
 from calscim.journal.chain import Broken
 from calscim.journal.checkpoints import Head
+from calscim.postgres.outages import STORE_ERRORS
 from calscim.postgres.pool import Database
 
 log = structlog.get_logger()
@@ -180,7 +180,7 @@ class CheckpointPublisher:
         try:
             heads = await checkpoints.read_heads(self._db)
             altered = await checkpoints.verify_against(self._db, self._seen.values())
-        except (StoreError, asyncpg.PostgresError) as error:
+        except STORE_ERRORS as error:
             if not self._is_unreadable:
                 log.warning("checkpoint.read_failed", reason=str(error))
             self._is_unreadable = True

@@ -11,17 +11,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import asyncpg
 import structlog
 
 from calscim.clock import Clock
-from calscim.errors import StoreError
 from calscim.journal.feed import read
 from calscim.journal.feed.event import Event
 from calscim.journal.feed.fill import fill
 from calscim.notify.channels.channel import DeliveryError
 from calscim.notify.channels.webhook import WebhookChannel
 from calscim.notify.notifications import Metrics
+from calscim.postgres.outages import STORE_ERRORS
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
@@ -31,7 +30,6 @@ EVERY = 5.0  # seconds between two looks for rows that are not announced
 GATHER = 0.2  # seconds from an announced row to the delivery, in which further rows come
 CLAIM = 120.0  # seconds for which a daemon has a channel after each delivery; longer than a delivery takes
 BATCH = 100  # events that are read at once
-_STORE_ERRORS = (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 @dataclass(slots=True)
@@ -62,7 +60,7 @@ class FeedDelivery:
             announced.clear()
             try:
                 await self.deliver(channel)
-            except _STORE_ERRORS as error:
+            except STORE_ERRORS as error:
                 log.debug("notify.outbox_unavailable", channel=channel.name, reason=str(error))
             except Exception:  # a defect of notifications must not stop SCIM and the reconciler
                 log.exception("notify.delivery_failed", channel=channel.name)
@@ -81,7 +79,7 @@ class FeedDelivery:
         try:
             is_claimed = await self._deliver_after(channel, position)
         except BaseException:  # also when the daemon stops: another one continues at once
-            with suppress(*_STORE_ERRORS):
+            with suppress(*STORE_ERRORS):
                 await self._release(channel)
             raise
         if is_claimed:

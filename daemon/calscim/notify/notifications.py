@@ -5,12 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import asyncpg
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from calscim.clock import Clock
-from calscim.errors import StoreError
 from calscim.notify import outbox
 from calscim.notify.channels.channel import Channel, DeliveryError
 from calscim.notify.conditions import ConditionReader
@@ -18,6 +16,7 @@ from calscim.notify.database_outage import DatabaseOutage
 from calscim.notify.events import Condition, Event
 from calscim.notify.message import Message
 from calscim.notify.outbox import SHARED, Subscription
+from calscim.postgres.outages import STORE_ERRORS
 from calscim.postgres.pool import Database
 
 log = structlog.get_logger()
@@ -25,7 +24,6 @@ log = structlog.get_logger()
 EVERY = 5.0  # seconds between two looks
 LEAST = 1.0  # seconds from one look to the next, however many passes end
 PRUNE_EVERY = 3600.0  # seconds
-_STORE_ERRORS = (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Metrics:
@@ -123,7 +121,7 @@ class Notifications:
             if self.clock.monotonic() - self._pruned > PRUNE_EVERY:
                 await outbox.prune(self.db)
                 self._pruned = self.clock.monotonic()
-        except _STORE_ERRORS as error:
+        except STORE_ERRORS as error:
             self.outage.failed(now, str(error))
             return
         self.outage.answered()
@@ -148,7 +146,7 @@ class Notifications:
             while messages := await outbox.claim(self.db, channel.name, channel.most):
                 if not await self._attempt(channel, messages):
                     return
-        except _STORE_ERRORS as error:
+        except STORE_ERRORS as error:
             log.debug("notify.outbox_unavailable", channel=channel.name, reason=str(error))
 
     async def _attempt(self, channel: Channel, messages: Sequence[Message]) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from calscim.errors import StoreUnavailable
+from calscim.errors import StoreError, StoreUnavailable
 from calscim.postgres.hosts import Connection
 
 # Errors of a server that starts, stops, is full, was interrupted, or is a standby.
@@ -25,6 +25,8 @@ NO_CONNECTION = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
+# Whatever the use of a Database can raise.
+STORE_ERRORS = (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError)
 NO_ROOM = (asyncpg.DiskFullError, asyncpg.PostgresIOError)
 RAISE = "exec_stmt_raise"  # the function of Postgres behind PL/pgSQL's RAISE
 

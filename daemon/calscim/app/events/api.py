@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import asyncpg
 import orjson
 from aiohttp import web
 
@@ -13,9 +12,9 @@ from calscim.app.events.access import Access
 from calscim.app.events.parameters import Parameters, parameters
 from calscim.app.events.problems import FeedError
 from calscim.clock import Clock
-from calscim.errors import StoreError
 from calscim.journal.feed import read
 from calscim.journal.feed.read import Page
+from calscim.postgres.outages import STORE_ERRORS
 from calscim.postgres.pool import Database
 
 PATH = "/v1/events"
@@ -58,7 +57,7 @@ class EventsApi:
             found = await self._next(wanted, organization)
         except FeedError as error:
             return error.response()
-        except (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except STORE_ERRORS as error:
             detail = f"the events cannot be read at the moment: {error}"
             return FeedError(503, detail, {"Retry-After": "2"}).response()
         last = found.events[-1].seq if found.events else wanted.after
