@@ -251,3 +251,9 @@ def test_where_invitations_are_only_observed_so_is_the_team_that_would_follow():
         "user.create ann MEMBER [observed]",
         "member.add ann T7 MEMBER [observed]",
     ]
+
+
+def test_an_address_that_changed_before_the_person_left_is_not_changed_in_cal_com():
+    w = world().user("ann").change("ann", email="new", active=False)
+
+    assert show(w.plan()) == ["user.deprovision ann"]

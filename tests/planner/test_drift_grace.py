@@ -38,6 +38,7 @@ def test_without_drift_grace_everything_is_corrected_at_once():
 
     assert show(plan) == ALL
     assert defer_drift(plan, drifted().context()) is plan
+    assert defer_drift(plan, drifted().context(is_full=False)) is plan
 
 
 def test_new_drift_waits_and_requested_changes_do_not():
@@ -87,3 +88,19 @@ def test_managed_teams_know_drift_of_roles_only():
     w = drifted().remap(1, mode=MANAGED)
 
     assert [action.email for action in unrequested(w.plan()).values()] == ["bob@acme.com"]
+
+
+def test_a_deferred_action_says_how_long_its_drift_was_seen():
+    plan = drifted().plan()
+    observations = dict.fromkeys(unrequested(plan), DriftObservation(1, 30.0))
+    by_passes, by_time = (
+        defer_drift(plan, drifted().context(grace=grace, drift=observations, is_full=True))
+        for grace in (DriftGrace(3), DriftGrace(3, 600.0))
+    )
+
+    assert "waits, seen in 2 of 3 complete passes: " in by_passes.deferred[0].reason
+    assert "waits, seen in 2 of 3 complete passes and for 30 of 600 seconds: " in (
+        by_time.deferred[0].reason
+    )
+    assert by_passes.notes[-1].endswith("seen in 3 complete passes")
+    assert by_time.notes[-1].endswith("seen in 3 complete passes and for 600 seconds")

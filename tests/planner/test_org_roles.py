@@ -107,8 +107,9 @@ def test_a_role_that_was_given_by_hand_stays_when_the_group_is_left():
     assert w.plan().actions == ()
 
 
-def test_a_role_that_was_changed_by_hand_since_is_not_taken_back():
-    w = world().user("ann", role=OWNER).group("A", "ann").map("A", None, MANAGED, ADMIN)
+@pytest.mark.parametrize("role", [OWNER, MEMBER])
+def test_a_role_that_was_changed_by_hand_since_is_not_taken_back(role):
+    w = world().user("ann", role=role).group("A", "ann").map("A", None, MANAGED, ADMIN)
     w.office("ann").leave("A", "ann")
 
     assert w.plan().actions == ()

@@ -120,6 +120,12 @@ def test_the_last_administrator_is_not_demoted():
     assert w.plan().actions == ()
 
 
+def test_one_of_two_demoted_administrators_keeps_the_role():
+    w = sales(EXCLUSIVE).user("bob").join("Sales", "bob").on(7, "ann", "bob", role=ADMIN)
+
+    assert show(w.plan()) == ["member.role ann T7 MEMBER"]
+
+
 def test_a_lone_administrator_that_calscim_added_leaves_the_team():
     w = sales(MANAGED, ADMIN).on(7, "ann", role=ADMIN, ledger="added").leave("Sales", "ann")
 
