@@ -1,4 +1,4 @@
-"""The last check before a removal, on values that were read just before it."""
+"""The last check before a removal or a demotion, on the last values that were read."""
 
 from dataclasses import replace
 

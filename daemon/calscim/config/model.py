@@ -169,11 +169,11 @@ class Reconcile(DriftGrace):
     request_timeout: Duration = 30.0
     """The time limit of one call to Cal.com."""
     stale_read_window: DurationOrZero = 5.0
-    """For this long after calscim changed a role, it ignores a list of Cal.com that still shows the old role."""
+    """For this long after calscim changes a role or an address, it ignores a list that still shows the old one."""
     read_budget_share: Share = 0.5
-    """The share of a minute's calls that a periodic full pass may use. A longer pass waits for pushes in between."""
+    """The share of a minute's calls that a periodic full pass may use. A longer pass lets pushes go first."""
     windows: Windows = ()
-    """Maintenance windows, in which calscim does not call Cal.com."""
+    """Maintenance windows, in which calscim changes nothing in Cal.com."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,7 @@ class Console:
     idle_timeout: Duration = 30 * 60.0
     """A session ends after this time without a request."""
     session_lifetime: Duration = 12 * 3600.0
-    """A session ends after this time in any case."""
+    """A session ends after this time even if it is in use."""
 
 
 @dataclass(frozen=True, slots=True)
