@@ -113,5 +113,6 @@ async def fill(stage):
         f"/activity/{stage.directory.id}/1",
         "/activity/verify",
         "/settings",
+        "/sessions",
         "/nothing",
     ]

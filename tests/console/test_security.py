@@ -9,6 +9,7 @@ from yarl import URL
 from calscim.console.application import page_routes
 from calscim.console.security import HEADERS, hosts
 from tests.support.console_site import console_site
+from tests.support.stage import staged
 
 FORM = {"name": "Okta", "provider": "okta-scim-v2"}
 PAGES = ("/", "/directories", "/mapping", "/plan", "/people", "/activity", "/settings")
@@ -207,6 +208,34 @@ def test_every_form_of_a_page_is_in_the_list():
     }
 
     assert forms == listed
+
+
+HOSTILE = "</td><script>alert(1)</script>' \u202egnp.exe\u200f " + "W" * 600
+
+
+async def test_a_hostile_name_is_text_with_visible_escapes_on_every_page(db):
+    async with staged(db) as stage, console_site(db, stage=stage) as site:
+        stage.world.add_team(HOSTILE[:200])
+        await stage.map(HOSTILE, stage.team_id("Sales"), "managed")
+        await stage.okta.assign("ann@acme.example", HOSTILE[:50], "Example")
+        await stage.okta.push_group(HOSTILE, ["ann@acme.example"])
+        browser = await site.signed_in("admin", HOSTILE)
+
+        for path in (*PAGES, *ADMIN_PAGES, "/plan?read=1", "/people/acme/ann@acme.example"):
+            text = (await browser.open(path)).text
+            assert "<script>" not in text
+            assert "\u202e" not in re.sub(r' value="[^"]*"', "", text)
+
+
+async def test_a_name_with_control_characters_goes_back_as_it_is(site, browser):
+    await site.directory()
+    name = "Sales\u200f"
+
+    form = {"organization": "acme", "team": "new", "team_name": "T", "group": name}
+    answer = await browser.send("/mapping/preview", form | {"role": "MEMBER", "mode": "managed"})
+
+    assert f'name="group" value="{name}"' in answer.text
+    assert "Sales\\u200f" in answer.text
 
 
 async def test_a_failing_page_names_the_line_of_the_log(site, browser, monkeypatch):

@@ -1,4 +1,8 @@
-"""Renders templates. Every value is escaped, and an unknown variable in a template is an error."""
+"""Renders templates. Every value is escaped, and an unknown variable in a template is an error.
+
+Control characters are shown as escapes. The fields of a form, which the browser sends back, keep them:
+``{{ name|value }}``.
+"""
 
 from collections.abc import Iterable, Sized
 from datetime import datetime
@@ -10,13 +14,14 @@ from urllib.parse import quote
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from calscim import __version__, wording
 from calscim.admin.console_access import ConsoleRole, Session
 from calscim.console.security import FORM_TOKEN
 from calscim.console.services import session_or_none
 from calscim.option_types import format_duration
-from calscim.terminal import printable
+from calscim.terminal import printable, printable_lines
 
 # Path and name of each page, in the order of the menu. The last one is for admins.
 NAVIGATION = (
@@ -79,6 +84,7 @@ def _environment() -> Environment:
         loader=PackageLoader("calscim.console"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -87,12 +93,17 @@ def _environment() -> Environment:
         "moment": moment,
         "duration": format_duration,
         "count": count,
-        "printable": lambda text: printable(str(text)),
-        "printable_lines": lambda text: "\n".join(map(printable, str(text).split("\n"))),
+        "value": escape,
+        "lines": lambda text: escape(printable_lines(text)),
         "segment": lambda text: quote(str(text), safe=""),
         "listed": listed,
     }
     return made
+
+
+def _visible(value: object) -> object:
+    """Return a text with control characters as visible escapes: a name could else reverse the text around it."""
+    return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value)
 
 
 @lru_cache
