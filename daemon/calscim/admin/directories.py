@@ -11,7 +11,7 @@ from calscim.admin import names
 from calscim.admin.pauses import pause
 from calscim.errors import UsageError
 from calscim.journal.audit import Editor, transaction
-from calscim.postgres.pool import Connection, Database
+from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
 PROVIDERS = (
@@ -70,7 +70,7 @@ async def create_directory(
                 await pause(
                     connection, editor, organization=organization, scope="directory", target=key
                 )
-            return await _one(connection, key)
+            return Directory(**(await connection.fetch(sql("directories.list"), key))[0])
     except asyncpg.UniqueViolationError:
         raise UsageError(
             f"a directory is already called {name!r}: choose another name, "
@@ -145,7 +145,3 @@ async def only_directory(db: Database, wanted: str | None) -> Directory:
         listed = ", ".join(directory.name for directory in every)
         raise UsageError(f"there are several directories: add --directory ({listed})")
     return every[0]
-
-
-async def _one(connection: Connection, key: str) -> Directory:
-    return Directory(**(await connection.fetch(sql("directories.list"), key))[0])

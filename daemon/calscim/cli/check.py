@@ -55,14 +55,9 @@ async def all_checks(command: Command, settings: Settings) -> list[Check]:
         settings,
         command.configuration,
         hazards.found(command, settings),
-        connector(settings),
+        partial(_connection, settings),
         _operators(settings),
     )
-
-
-def connector(settings: Settings) -> Connect:
-    """Return what opens a connection of the serving role."""
-    return partial(_connection, settings)
 
 
 def _operators(settings: Settings) -> Connect | None:

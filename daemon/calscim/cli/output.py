@@ -144,14 +144,13 @@ class Rows:
     rows: Sequence[Sequence[Text]]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        several = any("\n" in one.plain for row in self.rows for one in row)
-        if console.is_terminal or several:
-            names = [column.removesuffix("#") for column in self.columns]
-            texts = [names, *([one.plain for one in row] for row in self.rows)]
+        names = [column.removesuffix("#") for column in self.columns]
+        texts = [names, *([one.plain for one in row] for row in self.rows)]
+        if console.is_terminal or any("\n" in text for row in texts for text in row):
             widths = fitted(texts, options.max_width)
             yield from _drawn(console, options, self._wrapped(widths), widths)
         else:
-            yield Segment("".join(f"{line}\n" for line in self._lines()))
+            yield Segment("".join(f"{line}\n" for line in self._lines(texts)))
 
     def _wrapped(self, widths: Sequence[int]) -> Table:
         made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
@@ -165,12 +164,10 @@ class Rows:
             made.add_row(*row)
         return made
 
-    def _lines(self) -> Iterator[str]:
-        names = [column.removesuffix("#") for column in self.columns]
-        lines = [names, *([one.plain for one in row] for row in self.rows)]
-        widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    def _lines(self, texts: Sequence[Sequence[str]]) -> Iterator[str]:
+        widths = [max(map(cell_len, column)) for column in zip(*texts, strict=True)]
         numbers = [column.endswith("#") for column in self.columns]
-        for line in lines:
+        for line in texts:
             shown = (
                 f"{' ' * (width - cell_len(text))}{text}"
                 if number

@@ -77,7 +77,9 @@ async def show_plans(
         if besides := _besides(inspections[-1]):
             command.output.say(f"{one.name}: {besides}")
     plans = [inspection.shown for inspection in inspections]
-    command.output.data(plans, Group(*(_render_plan(plan, saved=edits is None) for plan in plans)))
+    command.output.data(
+        plans, Group(*(Group(*_parts(plan, saved=edits is None)) for plan in plans))
+    )
     if edits is not None:
         command.output.say("this was a preview: no mapping was saved, and nothing was changed")
     return worst([inspection.exit_code for inspection in inspections])
@@ -95,10 +97,6 @@ def _besides(preview: Inspection) -> str:
             f"{counted(preview.no_longer_planned, 'change')} planned for now would not be made"
         )
     return "; ".join(parts)
-
-
-def _render_plan(plan: PlanView, *, saved: bool) -> RenderableType:
-    return Group(*_parts(plan, saved=saved))
 
 
 def _parts(plan: PlanView, *, saved: bool) -> Iterator[RenderableType]:

@@ -130,7 +130,8 @@ def stranger(
         )
     for seen in people:
         if address_key(person) in (address_key(seen.email), str(seen.user)):
-            return Subject(_account(seen), None, seen.user, seen.email)
+            account = Entry(cal_user_id=seen.user, email=seen.email, name=seen.name, managed=False)
+            return Subject(account, None, seen.user, seen.email)
     raise UsageError(
         f"no directory of {organization} has {person}, and its Cal.com has no such account: "
         "check the userName, the e-mail address or the id"
@@ -140,7 +141,3 @@ def stranger(
 def _user_id(entry: Entry) -> UserId:
     assert entry.id is not None, "only a Cal.com account has no id"
     return UserId(entry.id)
-
-
-def _account(person: OrgMember) -> Entry:
-    return Entry(cal_user_id=person.user, email=person.email, name=person.name, managed=False)
