@@ -52,12 +52,14 @@ VERBS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    verb = verb_in(given)
     if argv is None:
         # Before any slow import: without a handler, the kernel drops the SIGTERM of process 1 of a container.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.TERMINATED))
-    given = sys.argv[1:] if argv is None else list(argv)
+        stopped = ExitCode.IN_SYNC if verb == "serve" else ExitCode.TERMINATED
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(stopped))
     try:
-        arguments, unknown = one_verb(verb_in(given)).parse_known_args(given)
+        arguments, unknown = one_verb(verb).parse_known_args(given)
         if unknown:
             arguments.parser.refuse(unknown)
     except SystemExit as end:  # --help, --version, or wrong arguments
