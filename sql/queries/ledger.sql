@@ -78,11 +78,12 @@ ON CONFLICT DO NOTHING;
 DELETE FROM calscim.ledger WHERE organization = $1 AND team_id = $2 AND cal_user_id = $3;
 
 -- name: count_missed
--- The same for the memberships of one team. Returns those that $4 passes or more did not show.
-WITH counted AS (
-    UPDATE calscim.ledger
-    SET missed_passes = CASE WHEN cal_user_id = ANY ($3::bigint[]) THEN 0 ELSE missed_passes + 1 END
-    WHERE organization = $1 AND team_id = $2 AND (missed_passes > 0 OR cal_user_id <> ALL ($3::bigint[]))
-    RETURNING cal_user_id, missed_passes
+-- Count the complete passes in a row that did not show a membership of a team. Deletes those that $4 passes did not show.
+WITH ended AS (
+    DELETE FROM calscim.ledger
+    WHERE organization = $1 AND team_id = $2 AND cal_user_id <> ALL ($3::bigint[]) AND missed_passes + 1 >= $4
 )
-SELECT cal_user_id FROM counted WHERE missed_passes >= $4;
+UPDATE calscim.ledger
+SET missed_passes = CASE WHEN cal_user_id = ANY ($3::bigint[]) THEN 0 ELSE missed_passes + 1 END
+WHERE organization = $1 AND team_id = $2 AND (missed_passes > 0 OR cal_user_id <> ALL ($3::bigint[]))
+  AND (cal_user_id = ANY ($3::bigint[]) OR missed_passes + 1 < $4);

@@ -13,8 +13,10 @@ ON CONFLICT (organization, kind, subject, team_id) DO UPDATE
 UPDATE calscim.parked_actions SET next_try = clock_timestamp(), unanswered = false WHERE organization = $1 AND unanswered;
 
 -- name: unpark
--- Delete an action that succeeded or is no longer planned.
-DELETE FROM calscim.parked_actions WHERE organization = $1 AND kind = $2 AND subject = $3 AND team_id = $4;
+-- Delete actions that succeeded or are no longer planned.
+DELETE FROM calscim.parked_actions p
+USING unnest($2::text[], $3::text[], $4::bigint[]) AS k (kind, subject, team_id)
+WHERE p.organization = $1 AND p.kind = k.kind AND p.subject = k.subject AND p.team_id = k.team_id;
 
 -- name: list
 -- The parked actions of an organization.

@@ -5,7 +5,6 @@ from typing import assert_never
 
 from calscim.calcom.writer import CallResult, Writer
 from calscim.errors import RemoteKind
-from calscim.planner.action_key import key_of
 from calscim.planner.actions import (
     Action,
     AttachUser,
@@ -94,7 +93,7 @@ class OutcomeHandler:
     async def complete(self, outcome: Outcome, action: Action, planned: Action) -> None:
         """Count an action whose target Cal.com has, and unpark it."""
         self.retry_queue.pass_result.count(outcome, action)
-        await self.record.unpark(key_of(planned))
+        await self.retry_queue.unpark(planned)
 
     async def note_existing_member(self, planned: Action, found: Link | Incomplete) -> None:
         """Record that the person is a member already, or park the action if that could not be read."""

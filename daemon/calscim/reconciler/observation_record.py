@@ -1,12 +1,11 @@
 """Updates calscim's tables with what a pass reads from Cal.com."""
 
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from calscim.planner.actions import team_of
 from calscim.planner.desired_state import DesiredState
-from calscim.planner.ids import CalUserId, DirectoryId, TeamId
+from calscim.planner.ids import DirectoryId, TeamId
 from calscim.planner.plan import Plan
 from calscim.planner.safeguards.drift_grace import unrequested
 from calscim.postgres.pool import Database
@@ -88,13 +87,12 @@ class ObservationRecord:
             await self.drop_deprovisioned(request_id)
             await drop_unlinked(self.db, snapshot, view.people, request_id)
         for team in view.gone:  # the rows of a deleted team go like those of absent members
-            await self._count_members(team, ())
+            await ledger.record_team_members(self.db, self.organization, team, ())
         for team in self.newly_read():
-            await self._count_members(team, view.teams[team].keys())
+            await ledger.record_team_members(
+                self.db, self.organization, team, view.teams[team].keys()
+            )
             self.counted[team] = view.read_at[team]
-
-    async def _count_members(self, team: TeamId, present: Collection[CalUserId]) -> None:
-        await ledger.record_team_members(self.db, self.organization, team, present)
 
     async def drop_deprovisioned(self, request_id: str) -> None:
         """Delete imported users whose account is no member any more."""

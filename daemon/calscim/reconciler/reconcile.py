@@ -352,7 +352,7 @@ class Reconciler:
         """Unpark actions that the plan no longer contains."""
         wanted = {key_of(action) for action in planned.actions}
         gone = [key for key in parked if key not in wanted]
-        await Recorder(self.db, self.organization).unpark_all(gone)
+        await Recorder(self.db, self.organization).unpark(gone)
 
     async def _save_budget(self) -> None:
         now = self.clock.monotonic()

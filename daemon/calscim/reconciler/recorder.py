@@ -145,12 +145,8 @@ class Recorder:
     async def release_unanswered(self) -> None:
         await parked_actions.release_unanswered(self.db, self.organization)
 
-    async def unpark(self, key: ActionKey) -> None:
-        await parked_actions.unpark(self.db, self.organization, key)
-
-    async def unpark_all(self, keys: Sequence[ActionKey]) -> None:
-        for key in keys:
-            await self.unpark(key)
+    async def unpark(self, keys: Sequence[ActionKey]) -> None:
+        await parked_actions.unpark(self.db, self.organization, keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ class RetryQueue:
     jitter: Callable[[], float]
     pass_result: PassResult = field(default_factory=PassResult)
     _has_unanswered: bool = False  # this pass has parked an unanswered action
+    _parked_now: set[ActionKey] = field(default_factory=set)
 
     def is_waiting(self, action: Action) -> bool:
         """Return True if the action is parked and not due yet."""
@@ -77,6 +78,7 @@ class RetryQueue:
             attempts, refused=refused, jitter=self.jitter(), unanswered=unanswered
         )
         self._has_unanswered |= unanswered
+        self._parked_now.add(key)
         await self.record.park(
             key,
             action,
@@ -97,6 +99,12 @@ class RetryQueue:
             reason=reason,
             next_try_seconds=round(seconds),
         )
+
+    async def unpark(self, action: Action) -> None:
+        """Unpark an action that is done, if it was parked."""
+        key = key_of(action)
+        if key in self.parked or key in self._parked_now:
+            await self.record.unpark([key])
 
     async def release(self) -> None:
         """Make all unanswered actions due."""

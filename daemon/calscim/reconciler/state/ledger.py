@@ -162,11 +162,7 @@ async def record_team_members(
     db: Database, organization: str, team: TeamId, members: Collection[CalUserId]
 ) -> None:
     """Count the members that a complete list of a team did not show; delete a row after ABSENT_AFTER lists."""
-    gone = await db.fetch(
-        sql("ledger.count_missed"), organization, team, list(members), ABSENT_AFTER
-    )
-    for row in gone:
-        await forget_membership(db, organization, team, CalUserId(row["cal_user_id"]))
+    await db.execute(sql("ledger.count_missed"), organization, team, list(members), ABSENT_AFTER)
 
 
 async def list_gone_imports(db: Database, organization: str) -> list[tuple[DirectoryId, UserId]]:

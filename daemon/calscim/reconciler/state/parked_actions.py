@@ -1,5 +1,6 @@
 """Parked actions: the reason of each failure, and the time of the next try."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,8 +53,15 @@ async def park(
     )
 
 
-async def unpark(db: Database, organization: str, key: ActionKey) -> None:
-    await db.execute(sql("parked_actions.unpark"), organization, key.kind, key.subject, key.team_id)
+async def unpark(db: Database, organization: str, keys: Collection[ActionKey]) -> None:
+    if keys:
+        await db.execute(
+            sql("parked_actions.unpark"),
+            organization,
+            [key.kind for key in keys],
+            [key.subject for key in keys],
+            [key.team_id for key in keys],
+        )
 
 
 async def load(db: Database, organization: str) -> dict[ActionKey, ParkedAction]:
