@@ -6,6 +6,7 @@ import pytest
 
 from calscim.errors import ScimError
 from calscim.scim import cost
+from calscim.scim.filter.parse import parse_filter
 from calscim.scim.patch.operations import parse_operations
 from calscim.scim.schema import USER
 
@@ -107,6 +108,45 @@ def test_requests_of_identity_providers_cost_little() -> None:
     entra = {"op": "replace", "path": 'emails[type eq "work"].value', "value": "b@acme.example"}
 
     assert cost_of(ann, entra, {"op": "replace", "path": "active", "value": False}) < 50
+
+
+def test_the_brackets_of_a_path_cost_by_their_comparisons_and_are_not_parsed_for_it() -> None:
+    joined = " and ".join(['value eq "or"'] * 300)
+    paths = [f"photos[{joined}]", f"urn:x:y:1.0:User:a[{joined}]"]
+
+    for path in paths:
+        one = {"op": "remove", "path": path}
+        assert 300 * cost.PARSING <= cost_of({"userName": "ann"}, one) < 301 * cost.PARSING
+        assert cost_of({"userName": "ann"}, *[one] * 40) > cost.MAX_COST
+
+
+def test_an_open_quote_in_a_path_is_read_once() -> None:
+    endless = 'emails["' + '\\"' * 500_000  # once for each quote would take hours
+
+    assert cost_of({"userName": "ann"}, {"op": "remove", "path": endless}) < 50
+    with pytest.raises(ScimError, match="invalid"):
+        parse_filter('title eq "' + '\\"' * 4000)
+
+
+async def test_a_group_is_renamed_together_with_many_operations_on_members(provider) -> None:
+    sales = (await provider("POST", "/Groups", {"displayName": "Sales"})).body["id"]
+    rename = {"op": "replace", "path": "displayName", "value": "Sellers"}
+    members = [{"op": "add", "path": "members", "value": [{"value": str(n)}]} for n in range(1000)]
+
+    answer = await provider("PATCH", f"/Groups/{sales}", {"Operations": [rename, *members]})
+
+    assert answer.status == 204, answer
+
+
+async def test_paths_with_too_many_comparisons_on_members_are_refused(provider) -> None:
+    sales = (await provider("POST", "/Groups", {"displayName": "Sales"})).body["id"]
+    path = "members[" + " or ".join(['value eq "a"'] * 300) + "]"
+
+    answer = await provider(
+        "PATCH", f"/Groups/{sales}", {"Operations": [{"op": "remove", "path": path}] * 40}
+    )
+
+    assert (answer.status, answer.body["scimType"]) == (400, "tooMany")
 
 
 def test_a_budget_is_spent_once() -> None:

@@ -90,20 +90,23 @@ async def modify(ctx: RequestContext, raw_id: str) -> web.Response:
     """
     body = await compute(ctx, ctx.json)
     group_id = requested_id(ctx, "Group", raw_id)
-    operations, only_members = await compute(ctx, lambda: _operations(ctx, body))
-    if only_members is not None:
-        return await _update(ctx, group_id, raw_id, raw_id, only_members, None)
-    is_charged = False
+    operations, charged = await compute(ctx, lambda: _operations(body))
+    ctx.budget.spend(charged)
+    if not has_precondition(ctx.headers):
+        only_members = await compute(
+            ctx, lambda: _only_members(operations), at_once=charged <= INLINE_COST
+        )
+        if only_members is not None:
+            return await _update(ctx, group_id, raw_id, raw_id, only_members, None)
     for _ in range(MAX_ATTEMPTS):
         found = await resources.group_state(ctx.db, ctx.caller.directory, group_id)
         if found is None:
             raise not_found("Group", raw_id)
         version, stored = found
         has_version = check_preconditions(ctx.headers, version)
-        cost = patch_cost(GROUP, stored, operations)
-        if not is_charged:
-            ctx.budget.spend(cost)
-            is_charged = True
+        cost = await compute(ctx, partial(patch_cost, GROUP, stored, operations))
+        ctx.budget.spend(cost - charged)
+        charged = cost
         name, attributes, members = await compute(
             ctx, partial(_changed_group, stored, operations), at_once=cost <= INLINE_COST
         )
@@ -117,13 +120,16 @@ async def modify(ctx: RequestContext, raw_id: str) -> web.Response:
     raise StoreUnavailable("too many requests change this group at the same time: try again")
 
 
-def _operations(
-    ctx: RequestContext, body: dict[str, Any]
-) -> tuple[list[Operation], MemberChange | None]:
-    """Return the operations, and their sum if they change members only and depend on no version."""
+def _operations(body: dict[str, Any]) -> tuple[list[Operation], int]:
+    """Return the operations, and their cost on a group without attributes."""
     operations = parse_operations(GROUP, body)
-    change = None if has_precondition(ctx.headers) else fast_path.member_steps(operations)
-    return operations, None if change is None else member_change(change.steps)
+    return operations, patch_cost(GROUP, {}, operations)
+
+
+def _only_members(operations: list[Operation]) -> MemberChange | None:
+    """Return the sum of the operations if they change members only, otherwise None."""
+    change = fast_path.member_steps(operations)
+    return None if change is None else member_change(change.steps)
 
 
 def _changed_group(

@@ -108,7 +108,7 @@ async def _change(
     ``operations``: the operations of the change, which determine its cost.
     """
     user_id = requested_id(ctx, "User", raw_id)
-    is_charged = False
+    charged = 0
     for _ in range(MAX_ATTEMPTS):
         stored: dict[str, Any] = {}
         version, has_version, at_once = None, False, True
@@ -118,11 +118,10 @@ async def _change(
                 raise not_found("User", raw_id)
             version, stored = found
             has_version = check_preconditions(ctx.headers, version)
-            cost = patch_cost(USER, stored, operations)
+            cost = await compute(ctx, partial(patch_cost, USER, stored, operations))
             at_once = cost <= INLINE_COST
-            if not is_charged:
-                ctx.budget.spend(cost)
-                is_charged = True
+            ctx.budget.spend(cost - charged)
+            charged = cost
         state = await compute(ctx, partial(_changed_state, change, stored), at_once=at_once)
         result = await resources.update_user(
             ctx.db, ctx.origin, user_id, state, ctx.reader.base, version

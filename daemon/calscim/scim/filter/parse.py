@@ -24,7 +24,8 @@ _SMALLEST, _LARGEST = -(2**63), 2**64 - 1  # of the whole numbers that orjson re
 # One comparison with a text that has no quotes, as older releases of authentik look up a userName.
 _UNQUOTED = re.compile(r"""\s*([\w.:$-]+)\s+eq\s+([^\s"'()\[\]]+)\s*""", re.IGNORECASE)
 _LITERAL = re.compile(r"true|false|null|-?\d[\d.e+-]*", re.IGNORECASE)
-_NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[()\[\]]')
+# A text in quotes, or a bracket. The quotes need not end, so that each character is read once.
+_NESTING = re.compile(r'"(?:[^"\\]|\\.)*"?|[()\[\]]')
 
 
 @lru_cache(maxsize=2048)
