@@ -32,8 +32,9 @@ run: $(STAMP) ## serve with a bundled Postgres and a simulated Cal.com (PORT=900
 demo: $(STAMP) ## play a whole story against the simulated Cal.com
 	$(BIN)/calscim demo
 
-test: $(STAMP) ## run the tests, with branch coverage (PG=postgresql://postgres@localhost: on that server; WORKERS=2; COVER=no: faster)
-	@$(if $(PG),TEST_POSTGRES='$(PG)') $(BIN)/python -m pytest -n $(or $(WORKERS),2) --dist worksteal $(if $(filter no,$(COVER)),,--cov --cov-report=term)
+# Three workers on two cores: tests with daemons as processes wait for most of their time.
+test: $(STAMP) ## run the tests, with branch coverage (PG=postgresql://postgres@localhost: on that server; WORKERS=3; COVER=no: faster)
+	@$(if $(PG),TEST_POSTGRES='$(PG)') $(BIN)/python -m pytest -n $(or $(WORKERS),3) --dist worksteal $(if $(filter no,$(COVER)),,--cov --cov-report=term)
 
 guide: $(STAMP) ## write docs/guide/cases.md and incidents.md again: what calscim prints and sends in each case
 	$(BIN)/python -m tests.guide

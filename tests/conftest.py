@@ -25,7 +25,11 @@ from tests.support.server import (
     given,
 )
 
+TESTS = Path(__file__).parent
 GIVEN = os.environ.get("TEST_POSTGRES", "")
+# Coverage, which doubles the time of a test, leaves out rooms that start daemons as processes, read pages, or play whole
+# stories: other rooms test the same code, and name what is wrong.
+NOT_MEASURED = frozenset({"docs", "faults", "guide", "machine", "upgrades"})
 # "calscim" draws the same examples in each run, so that a failure belongs to a change; "soak" draws others in each run
 # (make soak). No deadline: the time of an example depends on the machine.
 for profile, same in (("calscim", True), ("soak", False)):
@@ -52,18 +56,24 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip tests that run their own Postgres if TEST_POSTGRES is set; start workers with the longest tests.
 
-    Coverage counts only tests with fixed examples: tracing doubles the time of tests with generated ones.
+    Coverage counts only tests with fixed examples, and not the rooms of NOT_MEASURED.
     """
     for item in items:
-        if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
+        is_generated = isinstance(item, pytest.Function) and is_hypothesis_test(item.obj)
+        if is_generated or _room(item) in NOT_MEASURED:
             item.add_marker("no_cover")
     if WORKER:
-        items.sort(key=lambda item: item.path.parent.name != "machine")
+        items.sort(key=lambda item: _room(item) != "machine")
     if GIVEN:
         reason = "runs its own bundled Postgres, not the one of TEST_POSTGRES"
         for item in items:
             if item.get_closest_marker("own_postgres"):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _room(item: pytest.Item) -> str:
+    """Return the name of the folder in tests/ that the test is in."""
+    return item.path.relative_to(TESTS).parts[0]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from tests.support.waiting import until
 pytestmark = [
     pytest.mark.skipif(chromium.PROGRAM is None, reason=chromium.MISSING),
     pytest.mark.asyncio(loop_scope="module"),  # all tests share one browser
+    pytest.mark.no_cover,  # the daemon is another process
 ]
 PEOPLE = [f"{name}@acme.example" for name in ("ann", "bob", "cem", "dan", "eve")]
 GROUP = "<img src=x onerror=alert(1)>"

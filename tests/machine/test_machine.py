@@ -314,7 +314,6 @@ class Machine(Story):
         assert self.wrong == []
 
 
-@pytest.mark.no_cover  # see tests/conftest.py
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_cal_com_converges_to_the_directory_after_random_faults(databases):
     Machine.databases = databases
