@@ -130,7 +130,7 @@ async def find_directory(db: Database, wanted: str) -> Directory:
     every = await directories(db)
     known = [name for row in every for name in (row.name, row.id)]
     listed = ", ".join(row.name for row in every)
-    otherwise = f"use one of {listed}" if listed else "create one with `calscim directory create`"
+    otherwise = f"use one of: {listed}" if listed else "create one with `calscim directory create`"
     raise UsageError(names.missing("directory", wanted, known, otherwise))
 
 

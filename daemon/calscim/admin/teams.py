@@ -97,7 +97,7 @@ def named_team(teams: Iterable[Team], organization: str, wanted: str) -> Team:
         return found
     known = [name for team in every for name in (team.name, team.slug) if name]
     listed = ", ".join(sorted(team.name for team in every))
-    otherwise = f"use one of {listed}" if listed else "create a team in Cal.com first"
+    otherwise = f"use one of: {listed}" if listed else "create a team in Cal.com first"
     what = f"team in {organization}'s Cal.com called"
     raise UsageError(names.missing(what, wanted, dict.fromkeys(known), otherwise))
 

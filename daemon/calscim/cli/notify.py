@@ -88,7 +88,7 @@ def _channel(command: Command, name: str) -> Notify:
     channels = {one.name: one for one in command.settings().channels}
     if name in channels:
         return channels[name]
-    then = f"use one of {', '.join(channels)}, or " if channels else ""
+    then = f"use one of: {', '.join(channels)}, or " if channels else ""
     raise UsageError(
         f"the configuration has no channel {name}: {then}add a [[notify]] table with this name"
     )
