@@ -94,6 +94,14 @@ def test_a_team_that_cal_com_does_not_have_is_named(calscim, sales):
     assert "did you mean" in ran.err
 
 
+def test_teams_that_cannot_be_read_are_named_once(calscim):
+    ran = calscim("team", "list")
+
+    assert ran.code == 1
+    assert ran.err.startswith("calscim: the organization's teams could not be read: Cal.com did")
+    assert ran.err.count("could not be read") == 1
+
+
 async def test_the_ledger_takes_no_other_origin(db, sales):
     with pytest.raises(asyncpg.CheckViolationError):
         await db.execute("UPDATE calscim.ledger SET origin = 'bought'")

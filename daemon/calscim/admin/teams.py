@@ -81,9 +81,7 @@ async def read_teams(settings: Settings, organization: Organization) -> Mapping[
     async with reading(settings, organization) as reader:
         found = await reader.teams()
     if isinstance(found, Incomplete):
-        raise RemoteError(
-            RemoteKind.UNREACHABLE, f"Cal.com's teams could not be read: {found.reason}"
-        )
+        raise RemoteError(RemoteKind.UNREACHABLE, found.reason)
     return found.value
 
 

@@ -33,7 +33,13 @@ async def pause_restored(db: Database, editor: Editor, organization: str) -> lis
         running = await connection.fetch(sql("directories.list_unpaused"), organization)
         for row in running:
             await connection.fetchval(sql("pauses.pause"), "directory", row["id"], None, REASON)
-            edit = {"scope": "directory", "target": row["id"], "until": None, "restored": True}
+            edit = {
+                "scope": "directory",
+                "target": row["id"],
+                "name": row["name"],
+                "until": None,
+                "restored": True,
+            }
             resource = ("Pause", row["id"])
             await editor.write(connection, organization, "directory.pause", resource, edit)
     return [row["name"] for row in running]
