@@ -117,31 +117,6 @@ class Recorder:
     async def forget_created_team(self, team: TeamId) -> None:
         await created_teams.forget(self.db, self.organization, team)
 
-    async def park(
-        self,
-        key: ActionKey,
-        action: Action,
-        reason: str,
-        *,
-        refused: bool,
-        attempts: int,
-        seconds: float,
-        mark: str,
-        unanswered: bool,
-    ) -> None:
-        await parked_actions.park(
-            self.db,
-            self.organization,
-            key,
-            email=action.email,
-            reason=reason,
-            refused=refused,
-            fingerprint=mark,
-            attempts=attempts,
-            wait=seconds,
-            unanswered=unanswered,
-        )
-
     async def release_unanswered(self) -> None:
         await parked_actions.release_unanswered(self.db, self.organization)
 

@@ -13,6 +13,7 @@ from calscim.planner.backoff import is_due, retry_delay
 from calscim.planner.ids import UserId
 from calscim.planner.plan import Waiting
 from calscim.reconciler.recorder import Recorder
+from calscim.reconciler.state import parked_actions
 from calscim.reconciler.state.parked_actions import ParkedAction
 
 log = structlog.get_logger()
@@ -79,14 +80,16 @@ class RetryQueue:
         )
         self._has_unanswered |= unanswered
         self._parked_now.add(key)
-        await self.record.park(
+        await parked_actions.park(
+            self.record.db,
+            self.record.organization,
             key,
-            action,
-            reason,
+            email=action.email,
+            reason=reason,
             refused=refused,
+            fingerprint=revision(action),
             attempts=attempts,
-            seconds=seconds,
-            mark=revision(action),
+            wait=seconds,
             unanswered=unanswered,
         )
         self.pass_result.count(Outcome.REFUSED if refused else Outcome.FAILED, action)
