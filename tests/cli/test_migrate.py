@@ -218,7 +218,7 @@ def test_maintenance_verbs_refuse_the_schema_of_a_later_release(calscim, later, 
     ran = calscim(*verb)
 
     assert ran.code == 1
-    assert "use the calscim release that made it" in ran.err
+    assert "use the release that migrated the database" in ran.err
 
 
 async def test_sigterm_rolls_back_the_migration_under_way(configured, configuration, empty):

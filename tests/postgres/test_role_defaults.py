@@ -28,7 +28,7 @@ HOSTILE = {
     "lock_timeout": "1ms",
     "search_path": "",
     "standard_conforming_strings": "off",
-    "statement_timeout": "1ms",
+    "statement_timeout": "250ms",
     "timezone": "Asia/Kolkata",
 }
 
@@ -63,7 +63,7 @@ async def test_pushes_are_stored_and_verified_whatever_the_defaults_of_the_role_
 async def test_statements_of_a_verb_have_no_time_limit(hostile):
     connection = await hosts(hostile).connect(timeout=10)
 
-    await connection.execute("SELECT pg_sleep(0.01)")
+    await connection.execute("SELECT pg_sleep(0.3)")
 
     assert await connection.fetchval("SHOW transaction_isolation") == "read committed"
     await connection.close()
