@@ -64,7 +64,8 @@ async def test_no_page_has_a_violation(db):
             for scheme in SCHEMES:
                 found += await violations(page, scheme)
         await page.goto(f"{site.url}/mapping?add={stage.team_id('Engineering')}")
-        await page.get_by_label("Group name").fill("Sale")
+        await page.get_by_label("Directory", exact=True).select_option(stage.directory.id)
+        await page.get_by_label("Group name").fill("Engineers")
         await page.get_by_role("button", name="Preview").click()
         await page.get_by_role("region", name="Preview").wait_for()
         for scheme in SCHEMES:
