@@ -6,19 +6,22 @@ Most requests of identity providers are of this kind: they activate or deactivat
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from calscim.directory.indexed_attributes import indexed_attribute
 from calscim.scim.coerce import coerce
 from calscim.scim.patch.apply import to_group
 from calscim.scim.patch.members import GroupChange, is_members_path
 from calscim.scim.patch.operations import Operation
 from calscim.scim.schema import USER, USER_URN
 
-_INDEXED = ("userName", "externalId")  # these have columns of their own
 _IGNORED = ("id", "schemas", "meta")
 _ANY_GROUP = {"displayName": "-"}
 
 
 def simple_values(operations: Iterable[Operation]) -> dict[str, Any] | None:
-    """Return the top-level attributes that a PATCH of a user sets, or None if it does more than set simple values."""
+    """Return the top-level attributes that a PATCH of a user sets, or None if it does more than set simple values.
+
+    An indexed attribute is not simple: it has a column beside ``data``.
+    """
     values: dict[str, Any] = {}
     for operation in operations:
         named = _named_values(operation)
@@ -28,7 +31,7 @@ def simple_values(operations: Iterable[Operation]) -> dict[str, Any] | None:
             attribute = USER.attributes.get(name.lower().removeprefix(f"{USER_URN.lower()}:"))
             if attribute is None or attribute.multi or attribute.subs or attribute.read_only:
                 return None
-            if attribute.write_only or attribute.name in _INDEXED:
+            if attribute.write_only or indexed_attribute("u", attribute.name.lower()):
                 return None
             coerced = coerce(attribute, attribute.name, value)
             if coerced is None:
