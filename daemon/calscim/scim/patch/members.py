@@ -54,14 +54,11 @@ def add_step(change: GroupChange, operation: Operation, path: str, value: Any) -
             400, 'only the "value" of a member can be changed: use members.value', "mutability"
         )
     if operation.op == "remove":
-        if value in (None, [], {}) and not operation.has_value:
-            change.steps.append(("replace", []))
-        else:
-            change.steps.append(("remove", decode.member_ids(value)))
-    elif operation.op == "replace":
-        change.steps.append(("replace", [] if value is None else decode.member_ids(value)))
+        change.steps.append(
+            ("remove", decode.member_ids(value)) if operation.has_value else ("replace", [])
+        )
     else:
-        change.steps.append(("add", decode.member_ids(value)))
+        change.steps.append((operation.op, decode.member_ids(value)))
 
 
 def _selected_ids(node: FilterNode) -> list[str]:
