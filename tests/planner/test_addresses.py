@@ -144,6 +144,13 @@ def test_no_account_takes_an_interim_address_for_a_person_of_a_paused_directory(
     assert not any(one.is_interim for one in planned.actions)
 
 
+def test_a_user_outside_the_scope_of_another_directory_does_not_end_the_pause():
+    w = world().user("ann").user("double", account=False, directory="entra", managed=False)
+    w.same_account("double", "ann").change("ann", email="new").pause(directory="okta")
+
+    assert [(one.email, one.state) for one in w.plan().actions] == [(address("new"), State.PAUSED)]
+
+
 def test_a_chain_waits_behind_a_member_of_a_paused_directory():
     w = world().user("ann").user("bob", directory="entra")
     w.change("ann", email="bob").change("bob", email="free").pause(directory="entra")

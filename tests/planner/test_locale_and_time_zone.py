@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from calscim.planner.actions import ChangePreferences, Kind
+from calscim.planner.actions import ChangePreferences, Kind, Provenance
 from calscim.planner.attributes.values import PREFERENCES
 from calscim.planner.modes import PeopleMode
 from tests.planner.display import show
@@ -37,6 +37,7 @@ def test_a_changed_locale_is_sent_once_and_alone():
         "fr",
         "Europe/Paris",
     )
+    assert action.provenance == Provenance("okta", 3)
     w.apply(action)
     assert show(w.plan()) == []
 
