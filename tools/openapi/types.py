@@ -6,7 +6,7 @@ instead and that calscim accepts, such as a number for a text.
 
 from typing import Any
 
-from calscim.scim.coerce import MAX_TEXT, MAX_VALUES
+from calscim.scim.coerce import EXACT_NUMBERS, MAX_TEXT, MAX_VALUES
 from calscim.scim.decode import MAX_KEY, MAX_NAME
 from calscim.scim.groups import MAX_MEMBERS
 from calscim.scim.schema import GROUP, USER, Attribute, Type
@@ -20,6 +20,11 @@ _BLANK: Json = {
 }
 _VISIBLE = r"[^\s\u0000-\u001f\u0085]"  # a character that calscim does not trim, in all dialects of patterns
 _EMPTY: Json = {"type": "array", "maxItems": 0, "description": "Clears the attribute."}
+_EXACT_NUMBER: Json = {
+    "type": "number",
+    "minimum": 1 - EXACT_NUMBERS,
+    "maximum": EXACT_NUMBERS - 1,
+}
 # The required attributes of a request, and those that calscim writes itself.
 _NAMES = {"User": "userName", "Group": "displayName"}
 _ANY: Json = {"description": "Ignored."}
@@ -129,7 +134,7 @@ def inputs() -> dict[str, Json]:
         "TextInput": {
             "anyOf": [
                 {"type": "string", "maxLength": MAX_TEXT, "pattern": "^[^\\u0000]*$"},
-                {"type": "number", "description": "Becomes a text."},
+                {**_EXACT_NUMBER, "description": "Becomes a text."},
                 {"type": "null", "description": "Clears the attribute, as an empty text does."},
                 _EMPTY,
             ]
@@ -147,7 +152,8 @@ def inputs() -> dict[str, Json]:
         "ExternalId": {
             "anyOf": [
                 {"type": "string", "maxLength": MAX_KEY, "pattern": "^[^\\u0000]*$"},
-                {"type": ["number", "null"]},
+                _EXACT_NUMBER,
+                {"type": "null"},
                 _EMPTY,
             ],
             "description": f"At most {MAX_KEY} bytes as UTF-8.",

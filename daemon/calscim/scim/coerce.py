@@ -13,7 +13,7 @@ from calscim.scim.sizes import check_extension
 MAX_TEXT = 8192  # characters of any one text
 MAX_VALUES = 500  # of one multi-valued attribute
 # Two numbers of this size or larger may be one float. A whole number of up to 64 bits is an int, and exact.
-_EXACT_NUMBERS = 2**53
+EXACT_NUMBERS = 2**53
 _UNASSIGNED: tuple[Any, ...] = (None, "", [], {})
 
 
@@ -93,7 +93,7 @@ def _coerce_one(attribute: Attribute, path: str, value: Any) -> Any:
         return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ScimError(400, f"{path} is a text: send a JSON string", "invalidValue")
-    if isinstance(value, float) and abs(value) >= _EXACT_NUMBERS:
+    if isinstance(value, float) and abs(value) >= EXACT_NUMBERS:
         raise ScimError(
             400,
             f"{path} is a text, and a number of this size loses digits: send a JSON string",
