@@ -119,8 +119,8 @@ async def test_a_month_goes_only_when_it_is_the_oldest_and_over(owning, pushed, 
 
     for month, why in (
         ("2020-04", "2020-03 is still in the journal"),
-        (this, "is not over"),
-        ("2019-01", "there is no 2019-01"),
+        (this, "or has not ended"),
+        ("2019-01", "the journal begins after 2019-01"),
         ("2020-13", "is not a month"),
         ("March", "is not a month"),
     ):
