@@ -8,6 +8,22 @@ from calscim.postgres.pool import Database
 
 APPEND = "SELECT calscim.append_row($1, 'admin', 'r', '', 'x', 0, '', NULL, '', '', 'body', NULL)"
 
+# What the owner of the database can do: compute all hashes anew, so that the chain and its head agree again.
+REWRITE = """
+DO $$
+DECLARE v_row calscim.journal; v_hash bytea;
+BEGIN
+    FOR v_row IN SELECT * FROM calscim.journal ORDER BY seq LOOP
+        v_row.prev_hash := coalesce(v_hash, v_row.prev_hash);
+        v_hash := sha256(v_row.prev_hash || convert_to(calscim.journal_header(v_row.stream, v_row.seq, v_row.at,
+            v_row.kind, v_row.request_id, v_row.method, v_row.path, v_row.status, v_row.remote, v_row.token_id,
+            v_row.resource_type, v_row.resource_id, v_row.body_digest, v_row.effect_digest), 'UTF8'));
+        UPDATE calscim.journal SET prev_hash = v_row.prev_hash, hash = v_hash WHERE seq = v_row.seq;
+    END LOOP;
+    UPDATE calscim.journal_heads SET hash = v_hash;
+END $$
+"""
+
 
 @pytest.fixture
 async def journal(db, monkeypatch):
@@ -86,6 +102,40 @@ async def test_a_row_that_was_rehashed_breaks_the_next_one(db, owner, journal):
     (broken,) = (await chain.verify(db)).broken
 
     assert (broken.seq, broken.why) == (3, "does not continue the row before it")
+
+
+@pytest.mark.parametrize("seq", [2, 3, 4, 6])
+async def test_a_row_missing_from_a_rewritten_chain_is_found_by_the_numbers(
+    db, owner, journal, seq
+):
+    await owner.execute("DELETE FROM calscim.journal WHERE seq = $1", seq)
+    await owner.execute(REWRITE)
+
+    (broken,) = (await chain.verify(db)).broken
+
+    assert (broken.seq, broken.why[:10]) == (seq, "is missing")
+
+
+@pytest.mark.parametrize("seq", [1, 4, 7])
+async def test_a_rewritten_chain_is_found_by_a_checkpoint_of_any_row(db, owner, journal, seq):
+    hashed = await owner.fetchval("SELECT hash FROM calscim.journal WHERE seq = $1", seq)
+    checkpoint = {"@acme": chain.Head("@acme", seq, hashed.hex())}
+    assert (await chain.verify(db, checkpoint)).broken == ()
+    await owner.execute("UPDATE calscim.journal SET remote = 'eve' WHERE seq = 1")
+    await owner.execute(REWRITE)
+
+    assert (await chain.verify(db)).broken == ()
+    (broken,) = (await chain.verify(db, checkpoint)).broken
+    assert (broken.seq, "rewritten" in broken.why) == (seq, True)
+
+
+async def test_a_stream_that_is_gone_is_found_by_the_checkpoint_of_its_only_row(db, journal):
+    checkpoints = {"@gone": chain.Head("@gone", 1, "00" * 32)}
+
+    (broken,) = (await chain.verify(db, checkpoints)).broken
+
+    assert broken.stream == "@gone"
+    assert "missing with its whole journal; the checkpoint says 1 rows" in broken.why
 
 
 async def test_rows_that_were_put_in_are_found(db, owner, journal):
