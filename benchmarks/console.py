@@ -118,7 +118,7 @@ async def _pages(db: Database, teams: int) -> dict[str, list[float]]:
             running=lambda: settings,
             effective=lambda: list(effective_keys(settings, lambda _: "default")),
         )
-        runner = web.AppRunner(made.application, access_log=None)
+        runner = web.AppRunner(made, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", int(listen.rpartition(":")[2])).start()
         jar = aiohttp.CookieJar(unsafe=True)

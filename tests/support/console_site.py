@@ -17,7 +17,7 @@ from calscim.clock import Clock, SystemClock
 from calscim.config import Console, Database, Oidc, Organization, Settings
 from calscim.config.effective import effective_keys
 from calscim.console.compose import compose
-from calscim.console.services import Services
+from calscim.console.services import SERVICES, Services
 from calscim.encryption import PLAIN
 from calscim.planner.safeguards.limits import Guards
 from calscim.postgres import pool
@@ -177,8 +177,8 @@ async def console_site(
             running=lambda: settings,
             effective=lambda: list(effective_keys(settings, lambda _: "default")),
         )
-        known = made.services
-        runner = web.AppRunner(made.application, access_log=None, shutdown_timeout=0.5)
+        known = made[SERVICES]
+        runner = web.AppRunner(made, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         host, port = listen.split(":")

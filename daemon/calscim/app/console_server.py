@@ -54,6 +54,7 @@ class ConsoleServer:
         ``reloads``: has the settings that the daemon runs with. ``configuration``: the file that they come from.
         """
         from calscim.console.compose import compose  # noqa: PLC0415 - loads Jinja2 and joserfc
+        from calscim.console.services import SERVICES  # noqa: PLC0415
 
         console = self._console
         dsn = reloads.settings.database.operator_dsn or self._databases.dsn
@@ -71,9 +72,9 @@ class ConsoleServer:
             running=lambda: reloads.settings,
             effective=lambda: effective(configuration, os.environ, reloads.settings),
         )
-        self._changes = made.services.changes
+        self._changes = made[SERVICES].changes
         connections = Connections(MAX_CONNECTIONS, MAX_CONNECTIONS, TrustedProxies.of(()))
-        runner = Runner(made.application, connections, plain_error, shutdown_timeout=DRAIN)
+        runner = Runner(made, connections, plain_error, shutdown_timeout=DRAIN)
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         site: web.BaseSite = await listen(runner, console.listen, name="console")

@@ -1,7 +1,6 @@
 """Composes the console of one daemon."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import aiohttp
 from aiohttp import web
@@ -18,14 +17,6 @@ from calscim.console.teams import KnownTeams
 from calscim.postgres.pool import Database
 
 
-@dataclass(frozen=True, slots=True)
-class ComposedConsole:
-    """The application, and what its pages use."""
-
-    application: web.Application
-    services: Services
-
-
 def compose(
     console: Console,
     db: Database,
@@ -33,8 +24,11 @@ def compose(
     clock: Clock,
     running: Callable[[], Settings],
     effective: Callable[[], Sequence[EffectiveKey]],
-) -> ComposedConsole:
-    """Return the console. ``running``: the settings that the daemon runs with; ``effective``: their keys."""
+) -> web.Application:
+    """Return the console, which has what its pages use as SERVICES.
+
+    ``running``: the settings that the daemon runs with; ``effective``: their keys.
+    """
     provider = (
         None if console.oidc is None else Provider(console.oidc, console.public_url, http, clock)
     )
@@ -50,4 +44,4 @@ def compose(
         changes=Changes(db, clock),
         provider=provider,
     )
-    return ComposedConsole(console_app(services), services)
+    return console_app(services)

@@ -49,7 +49,6 @@ _NEEDED = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
 class Identity:
     """A person as the provider describes them. ``address`` is None if the provider has not verified it."""
 
-    subject: str
     name: str  # the address if there is one, for journal rows
     address: str | None
     groups: frozenset[str]
@@ -105,7 +104,7 @@ class Provider:
         }
         return _with_query(metadata.authorization_endpoint, query)
 
-    async def sign_out_url(self, id_token: str | None) -> str | None:
+    async def sign_out_url(self, id_token: str) -> str | None:
         """Return the URL at which the person signs out of the provider, or None if it has none."""
         with suppress(SignInError):
             metadata = await self.metadata()
@@ -113,9 +112,8 @@ class Provider:
                 query = {
                     "client_id": self._settings.client_id,
                     "post_logout_redirect_uri": self._home,
+                    "id_token_hint": id_token,
                 }
-                if id_token is not None:
-                    query["id_token_hint"] = id_token
                 return _with_query(metadata.end_session_endpoint, query)
         return None
 
@@ -291,7 +289,6 @@ class Provider:
         groups = claims.get(self._settings.roles_claim)
         given = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []
         return Identity(
-            subject=str(claims["sub"]),
             # Not preferred_username, which a person can change: approvals count people by this name.
             name=printable(address or str(claims["sub"])).replace(" ", "_")[:200],
             address=address,
