@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from calscim.planner.actions import RemoveMember
+from calscim.planner.ids import TeamId
 from calscim.planner.observed_state import Incomplete
 from calscim.reconciler.preflight import Preflight
 from tests.planner.world import EXCLUSIVE, ME, MEMBER, OWNER, sales, world
@@ -58,3 +60,22 @@ async def test_a_demotion_reads_the_person_too():
     await Preflight(reader, view, w.policy).check(action)
 
     assert reader.asked == [w.people[action.cal_user].membership]
+
+
+@pytest.mark.parametrize("is_owned", [True, False])
+async def test_the_bootstrap_owner_leaves_only_if_another_person_still_owns_the_team(is_owned):
+    w = sales().on(7, "me", role=OWNER).on(7, "ann", role=OWNER if is_owned else MEMBER)
+    action = RemoveMember(
+        "me@acme.com",
+        "ann owns it now",
+        team=TeamId(7),
+        cal_user=ME,
+        membership=w.teams[7][ME].membership,
+        observed_role=OWNER,
+        of_bootstrap_owner=True,
+    )
+    view = SimpleNamespace(people=w.people, teams=w.teams, me=ME)
+
+    _, refusal = await Preflight(Reader(None), view, w.policy).check(action)
+
+    assert refusal == (None if is_owned else "no other person owns the team any more")
