@@ -43,6 +43,14 @@ def test_a_blank_value_clears_a_complex_attribute_and_adds_nothing(name, blank):
     assert patched("add", name, blank)[name] == ADA[name]
 
 
+def test_a_value_that_one_operation_adds_twice_is_kept_once():
+    twice = [{"value": "c@d.e", "type": "other"}, {"value": "C@d.e", "type": "other"}]
+
+    made = patched("add", "emails", twice)
+
+    assert len(made["emails"]) == 3
+
+
 def test_an_added_value_joins_the_others():
     made = patched("add", "emails", [{"value": "c@d.e", "type": "other"}])
 
