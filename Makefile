@@ -35,6 +35,8 @@ demo: $(STAMP) ## play a whole story against the simulated Cal.com
 # Three workers on two cores: tests with daemons as processes wait for most of their time.
 test: $(STAMP) ## run the tests, with branch coverage (PG=postgresql://postgres@localhost: on that server; WORKERS=3; COVER=no: faster)
 	@$(if $(PG),TEST_POSTGRES='$(PG)') $(BIN)/python -m pytest -n $(or $(WORKERS),3) --dist worksteal $(if $(filter no,$(COVER)),,--cov --cov-report=term)
+	@$(if $(filter no,$(COVER)),,printf 'branch coverage of the planner, at least 95 %%: '; \
+		$(BIN)/python -m coverage report --include='daemon/calscim/planner/*' --format=total --precision=1 --fail-under=95)
 
 guide: $(STAMP) ## write docs/guide/cases.md and incidents.md again: what calscim prints and sends in each case
 	$(BIN)/python -m tests.guide

@@ -149,13 +149,10 @@ class Story(RuleBasedStateMachine):
             self.wrong.append(f"{name} was taken off {team}, where they were put by hand")
 
     async def _pass(self, *, full):
-        """Run a pass and return its report; None: there is none."""
-        report = None
         with suppress(RemoteError):
-            report = await (self.stage.full() if full else self.stage.push())
+            await (self.stage.full() if full else self.stage.push())
         assert self.wrong == []
         assert self.stage.world.accounts_deleted == 0
-        return report
 
     def teardown(self):
         try:
@@ -168,7 +165,15 @@ class Story(RuleBasedStateMachine):
     async def _settle(self):
         self.stage.simulation.faults.clear()
         await self.stage.restart()  # the time within which a list may lag behind a write is over
-        await self._quieten()
+        for _ in range(
+            8
+        ):  # what is held is approved, what is parked is tried, what is missed is waited for
+            await self._approve()
+            await self.stage.db.execute(
+                "UPDATE calscim.parked_actions SET next_try = now(), refused = false"
+            )
+            self._everybody_accepts()
+            await self._pass(full=True)
         assert self._pending() == []
         for team in TEAMS:
             there = {email.partition("@")[0] for email in self.stage.team(team)}
@@ -196,23 +201,6 @@ class Story(RuleBasedStateMachine):
         )
         await owner.close()
         await self._replays()
-
-    async def _quieten(self):
-        """Run full passes, at most 8, until two in a row were in sync and had nothing to do.
-
-        Before each pass all holds are approved, all parked actions are due, and every invitation is accepted.
-        """
-        quiet = 0
-        for _ in range(8):
-            await self._approve()
-            await self.stage.db.execute(
-                "UPDATE calscim.parked_actions SET next_try = now(), refused = false"
-            )
-            self._everybody_accepts()
-            report = await self._pass(full=True)
-            quiet = quiet + 1 if report and report.in_sync and not report.outcomes else 0
-            if quiet == 2:
-                return
 
     def _pending(self):
         """Return the pending team memberships that the model wants."""

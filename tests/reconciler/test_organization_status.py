@@ -163,8 +163,12 @@ async def test_status_says_rate_limited_until(stage):
     await passes.store_budget(stage.db, "acme", 120, 3, 40.0)
     assert "rate limited" not in await text(stage)
     assert "3 of 120 calls to Cal.com left in this window" in await text(stage)
-    await passes.store_budget(stage.db, "acme", 120, 3, 0.0)
-    assert "left in this window" not in await text(stage)
+    for remaining, seconds in (
+        (3, 0.0),
+        (60, 40.0),
+    ):  # the window has ended; half of the calls are left
+        await passes.store_budget(stage.db, "acme", 120, remaining, seconds)
+        assert "left in this window" not in await text(stage)
 
 
 async def test_sync_waits_for_a_daemon_that_waits_for_the_rate_limit_and_says_so(

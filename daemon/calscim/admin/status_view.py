@@ -64,6 +64,11 @@ class Budget:
     remaining: int
     resets_in: float
 
+    @property
+    def is_low(self) -> bool:
+        """Return True if fewer than half of the calls are left."""
+        return 2 * self.remaining < self.limit
+
 
 @dataclass(frozen=True, slots=True)
 class LeaseHolder:

@@ -245,7 +245,7 @@ def _activity(one: OrganizationStatus) -> Iterator[tuple[str, str]]:
         yield f"{since}{one.unreachable}", "red"
     if one.rate_limited_until:
         yield f"rate limited until {moment(one.rate_limited_until)}", "yellow"
-    elif one.budget is not None and one.budget.resets_in > 0:
+    elif one.budget is not None and one.budget.resets_in > 0 and one.budget.is_low:
         left, of = one.budget.remaining, counted(one.budget.limit, "call")
         yield f"{left:,} of {of} to Cal.com left in this window of the rate limit", ""
     if one.standby:
