@@ -112,7 +112,9 @@ def test_an_unreachable_cal_com_is_a_one_line_error(calscim, okta, configuration
     ran = calscim("team", "list")
 
     assert ran.code == 1
-    assert ran.err.startswith("calscim: Cal.com")
+    assert ran.err.startswith(
+        "calscim: the organization's teams could not be read: Cal.com did not answer"
+    )
     assert ran.err.count("\n") == 1
 
 

@@ -1,6 +1,8 @@
 """The change feed of real daemons: over HTTP and by webhook, through a kill and a stop."""
 
 import asyncio
+import json
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -107,8 +109,16 @@ async def test_a_waiting_client_gets_a_push_at_once_and_does_not_delay_the_stop(
     assert "user.created" in await asyncio.wait_for(waiting, 20)
 
     last = (await feed(session, daemon))[-1]["seq"] + 1_000
-    waiting = asyncio.create_task(wait())
+    ops = urlsplit(daemon.ops)
+    reader, writer = await asyncio.open_connection(ops.hostname, ops.port)
+    writer.write(
+        f"GET /v1/events?after={last}&wait=60 HTTP/1.1\r\nHost: {ops.netloc}\r\n"
+        "Expect: 100-continue\r\nConnection: close\r\n\r\n".encode()
+    )
+    assert (await reader.readline()).startswith(b"HTTP/1.1 100 ")  # the daemon has the request
+
     began = loop.time()
     assert await daemon.terminate() == 0
     assert loop.time() - began < 8
-    assert await waiting == []
+    assert json.loads((await reader.read()).rpartition(b"\r\n\r\n")[2])["events"] == []
+    writer.close()

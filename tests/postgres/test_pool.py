@@ -47,6 +47,21 @@ async def test_one_whose_transaction_was_left_open_is_seen_to_first(two):
     assert "active transaction" in told[0]
 
 
+async def test_one_whose_task_was_cancelled_before_its_statement_ran_begins_any_transaction(two):
+    """asyncpg lets the server go on with the transaction of a statement that it has prepared."""
+    with pytest.raises(asyncio.CancelledError):
+        async with two.connection() as connection:
+            first = connection.get_server_pid()
+            await connection.prepare("SELECT count(*) FROM calscim.users")
+            raise asyncio.CancelledError
+
+    async with (
+        two.connection() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        assert await connection.fetchval(WHO) == first
+
+
 async def refused(db: Database) -> None:
     """As by a standby: no later use of these connections would write."""
     with pytest.raises(StoreUnavailable):

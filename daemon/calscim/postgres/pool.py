@@ -79,7 +79,7 @@ class Database:
             max_size=size,
             timeout=connecting or patience,
             connect=way.connect,
-            reset=_as_it_is,
+            reset=_end_implicit_transaction,
         )
         await pool
         shortest = patience if within is None else min(patience, within)
@@ -206,5 +206,9 @@ async def begun(connection: Connection) -> AsyncIterator[None]:
                 await connection.execute("ROLLBACK")
 
 
-async def _as_it_is(_: Connection) -> None:
-    """Skip the reset of asyncpg's pool: no statement changes the session, and the reset costs a round trip."""
+async def _end_implicit_transaction(connection: Connection) -> None:
+    """End the transaction of a statement that was prepared and not executed, because the task was cancelled in between.
+
+    The next transaction could not choose its isolation level. Nothing else is reset: no statement changes the session.
+    """
+    await connection.execute("SELECT")  # asyncpg cannot send an empty query
