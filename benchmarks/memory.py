@@ -49,7 +49,6 @@ async def measure() -> None:
                 f"{PEOPLE:,} users were pushed, {most_resident(server.pid):.0f} while they were "
                 "imported (reach 150)"
             )
-            print(f"  {calscim(folder, 'status').strip().splitlines()[-1]}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
