@@ -33,7 +33,7 @@ from tests.machine.story import (
     address,
 )
 
-EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "60"))
 STEPS = int(os.environ.get("SOAK_STEPS", "12"))
 GROUPS = ("Sales", "Platform", "Both")
 SAID = st.fixed_dictionaries(
